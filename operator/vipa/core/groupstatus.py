@@ -1,0 +1,144 @@
+"""Status of the members and the group: Stack, Sysplex and VIPABackup."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from vipa.core import conditions
+from vipa.core.cluster import Key
+from vipa.core.conditions import FALSE, TRUE
+from vipa.core.health import Judgement
+from vipa.core.inventory import NOTHING
+from vipa.core.ownership import judgement
+from vipa.core.publish import SHOWN, is_deactivated
+from vipa.core.resources import (
+    Backup,
+    Condition,
+    Issue,
+    Stack,
+    StackStatus,
+    StackVipa,
+    Sysplex,
+    SysplexStatus,
+)
+from vipa.core.snapshot import Snapshot
+
+
+def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
+    """The verdict of this round, and the addresses that the stack serves or stands ready for."""
+    lines = list(_vipas(snapshot, found.key, judged))
+    pod = judged.serving
+    node = snapshot.world.nodes.get(pod.node) if pod else None
+    news = [conditions.not_supported(found.unsupported), _invalid(found.issues)]
+    return StackStatus(
+        phase=judged.phase,
+        reason=str(judged.verdict.reason),
+        message=judged.verdict.message,
+        since=judged.since,
+        pod=pod.key.name if pod else "",
+        pod_uid=pod.uid if pod else "",
+        pod_ip=pod.ips[0] if pod and pod.ips else "",
+        node=pod.node if pod else "",
+        zone=node.zone if node else "",
+        join_number=judged.join_number,
+        vipas=tuple(lines[:SHOWN]),
+        vipas_total=len(lines),
+        conditions=conditions.merge(
+            news, found.status.conditions, found.generation, snapshot.now
+        ),
+    )
+
+
+def _vipas(snapshot: Snapshot, key: Key, judged: Judgement) -> Iterator[StackVipa]:
+    world = snapshot.world
+    held = world.records_by_stack.get(key, NOTHING)
+    concerned = world.concerned(key) if judged.active else held
+    for vipa_key in sorted(concerned):
+        vipa, record = world.vipas.get(vipa_key), world.records.get(vipa_key)
+        if vipa is None or record is None or record.vipa_uid != vipa.uid:
+            continue
+        if vipa_key in held:
+            yield StackVipa(vipa_key.name, record.address, "ACTIVE")
+        elif judged.sysplex == vipa.spec.sysplex and _ranks(vipa.spec.primary, key, vipa.spec.static):
+            off = is_deactivated(snapshot, key, vipa)
+            yield StackVipa(vipa_key.name, record.address, "DEACTIVATED" if off else "BACKUP")
+
+
+def _ranks(primary: str, key: Key, static: bool) -> bool:
+    """A Static VIPA has no backups, whatever a ranking says."""
+    return not static or primary == key.name
+
+
+def _invalid(issues: tuple[Issue, ...]) -> Condition | None:
+    if not issues:
+        return None
+    text = "; ".join(map(str, issues))
+    return Condition(type="Invalid", status=TRUE, reason="Invalid", message=text)
+
+
+def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
+    """Counts, and the last join number given: shown before any Stack shows it (I4)."""
+    world = snapshot.world
+    stacks = world.stacks_by_sysplex.get(found.key, NOTHING)
+    active = sum(1 for key in stacks if judgement(snapshot, key).active)
+    ready = Condition(type="Ready", status=TRUE, reason="Watching", message="stacks are watched")
+    if found.issues:
+        text = "; ".join(map(str, found.issues))
+        ready = Condition(type="Ready", status=FALSE, reason="Invalid", message=text)
+    news = [
+        ready,
+        conditions.not_supported(found.unsupported),
+    ]
+    joins = max(found.status.joins, snapshot.memory.joins.get(found.key, 0))
+    return SysplexStatus(
+        stacks=len(stacks),
+        active=active,
+        vipas=len(world.vipas_by_sysplex.get(found.key, NOTHING)),
+        joins=joins,
+        conditions=conditions.merge(
+            news, found.status.conditions, found.generation, snapshot.now
+        ),
+    )
+
+
+def backup(snapshot: Snapshot, found: Backup) -> tuple[Condition, ...]:
+    """What of a ranking takes no effect, or takes it twice."""
+    world, ns = snapshot.world, found.key.namespace
+    if found.issues:
+        text = "; ".join(map(str, found.issues))
+        head = Condition(type="Accepted", status=FALSE, reason="Invalid", message=text)
+        return conditions.merge([head], found.conditions, found.generation, snapshot.now)
+    ranked = sorted(world.ranked(found))
+    unknown = [name for name in sorted(found.vipas) if Key(ns, name) not in world.vipas]
+    static = [key.name for key in ranked if world.vipas[key].spec.static]
+    twice = sorted(_twice(snapshot, found, ranked))
+    news = [
+        Condition(type="Accepted", status=TRUE, reason="Accepted", message="the ranking is read"),
+        _named("Overlapping", "ranked more than once, the highest rank counts: ", twice),
+        conditions.unknown_stack(world, ns, [rank.stack for rank in found.ranking]),
+        _named("UnknownVIPA", "there is no VIPA of this name: ", unknown),
+        _named("StaticNotRanked", "a Static VIPA has no backups: ", static),
+    ]
+    return conditions.merge(news, found.conditions, found.generation, snapshot.now)
+
+
+def _named(type_: str, text: str, names: list[str]) -> Condition | None:
+    if not names:
+        return None
+    message = text + ", ".join(names)
+    return Condition(type=type_, status=TRUE, reason=type_, message=message)
+
+
+def _twice(snapshot: Snapshot, found: Backup, ranked: list[Key]) -> Iterator[str]:
+    world = snapshot.world
+    mine = {rank.stack for rank in found.ranking}
+    for key in ranked:
+        vipa = world.vipas[key]
+        if vipa.spec.static:
+            continue
+        lists = [vipa.spec.backups, *(other.ranking for other in world.rankings(vipa))]
+        seen = Counter(rank.stack for ranking in lists for rank in ranking)
+        if vipa.spec.primary:
+            seen[vipa.spec.primary] += 1
+        yield from (f"{stack} for {key.name}" for stack in mine if seen[stack] > 1)

@@ -1,0 +1,232 @@
+"""Snapshot in, plan out.
+
+A round has three parts, each pure:
+  `judge`    the verdicts on stacks, and the numbers of those that join;
+  `moves`    the records to write: this moves traffic, and nothing else may delay it;
+  `publish`  everything that tells others about it, from records as acknowledged.
+The operator calls them one by one over what changed; `make` composes them over everything, looking
+past each part as if the API server had taken it. So I6 holds by construction: a plan that was cut
+off anywhere is planned again from what did arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from vipa.core import acceptance, annotation, events, groupstatus, health, outcome, ownership
+from vipa.core import publish as published
+from vipa.core import services, term
+from vipa.core import actions as act
+from vipa.core.acceptance import Acceptance, Answer
+from vipa.core.cluster import Key
+from vipa.core.health import Judgement
+from vipa.core.inventory import Inventory
+from vipa.core.ownership import Decision
+from vipa.core.record import Record
+from vipa.core.resources import Phase, Vipa
+from vipa.core.scope import Scope, everything
+from vipa.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Ordered actions, and the snapshot as it would be after them (for explanations)."""
+
+    actions: tuple[act.Action, ...]
+    after: Snapshot
+
+
+def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[dict[Key, Judgement], dict[Key, int]]:
+    """Verdicts on these stacks, and the last join number given per Sysplex.
+
+    Stacks that become Active in one round get their numbers in order of name.
+    """
+    world, memory = snapshot.world, snapshot.memory
+    verdicts: dict[Key, Judgement] = {}
+    joins: dict[Key, int] = {}
+    for key in sorted(stacks):
+        found = health.judge(world, key, memory.verdicts.get(key), snapshot.now)
+        plex = world.sysplexes.get(Key(key.namespace, found.sysplex))
+        if found.phase is Phase.ACTIVE and found.join_number == 0 and plex is not None:
+            last = joins.get(plex.key) or max(plex.status.joins, memory.joins.get(plex.key, 0))
+            joins[plex.key] = last + 1
+            found = found._replace(join_number=last + 1)
+        verdicts[key] = found
+    return verdicts, joins
+
+
+def decision(snapshot: Snapshot, vipa: Vipa) -> Decision:
+    """The decision about an accepted VIPA as the snapshot stands."""
+    record = current(snapshot.world, vipa)
+    lost = term.lost_record(snapshot, vipa) if record is None else None
+    return ownership.decide(snapshot, vipa, record, lost)
+
+
+def current(world: Inventory, vipa: Vipa) -> Record | None:
+    """The VIPA's record. One of another uid is never adopted."""
+    record = world.records.get(vipa.key)
+    return record if record is not None and record.vipa_uid == vipa.uid else None
+
+
+def moves(snapshot: Snapshot, vipas: Iterable[Key]) -> Iterator[act.Action]:
+    """The records that have to be written for these VIPAs."""
+    world = snapshot.world
+    for key in sorted(vipas):
+        vipa, record = world.vipas.get(key), world.records.get(key)
+        if vipa is None:
+            if record is not None:
+                yield act.DeleteRecord(key=key, uid=record.uid, reason="the VIPA is gone")
+            continue
+        answer = acceptance.answer(snapshot, vipa)
+        if answer.reason is Acceptance.INVALID:
+            continue  # I9: an object that cannot be read loses nothing that it has
+        if record is not None and record.vipa_uid != vipa.uid:
+            yield act.DeleteRecord(key=key, uid=record.uid, reason="record of a former VIPA")
+        elif not answer.accepted:
+            if record is not None:
+                yield act.DeleteRecord(key=key, uid=record.uid, reason=str(answer.reason))
+        elif services.record_name(key) not in world.slices:
+            yield from _record(snapshot, vipa, record)
+
+
+def _record(snapshot: Snapshot, vipa: Vipa, record: Record | None) -> Iterator[act.Action]:
+    lost = term.lost_record(snapshot, vipa) if record is None else None
+    decided = ownership.decide(snapshot, vipa, record, lost)
+    wanted = term.wanted(snapshot, vipa, record, lost, decided)
+    if record is None or not wanted.says_as(record):
+        cause = str(decided.cause) if decided.cause else "Repaired" if record else "Created"
+        yield act.WriteRecord(key=vipa.key, record=wanted, reason=cause, creates=record is None)
+
+
+def publish_members(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
+    """Stack objects: one for each name that a pod shows, none that nothing needs."""
+    world = snapshot.world
+    for key in sorted(scope.stacks):
+        stack = world.stacks.get(key)
+        if stack is None:
+            judged = ownership.judgement(snapshot, key)
+            if judged.serving is not None:
+                yield act.CreateStack(key=key, sysplex=judged.sysplex, reason="a pod shows the name")
+        elif stack.default and not _needed(world, key):
+            yield act.DeleteStack(key=key, uid=stack.uid, reason="nothing names it any more")
+
+
+def publish_groups(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
+    """Sysplex status, which holds the join numbers: written before any Stack shows one."""
+    world = snapshot.world
+    for key in sorted(scope.sysplexes & world.sysplexes.keys()):
+        status = groupstatus.sysplex(snapshot, world.sysplexes[key])
+        if status != world.sysplexes[key].status:
+            yield act.WriteSysplexStatus(key=key, status=status, reason="counts")
+
+
+def _needed(world: Inventory, stack: Key) -> bool:
+    return (
+        stack in world.pods_by_stack
+        or stack in world.vipas_by_stack
+        or stack in world.backups_by_stack
+        or stack in world.records_by_stack
+    )
+
+
+def publish(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
+    """Services, annotations, statuses and events that do not say what is."""
+    world = snapshot.world
+    for key in sorted(scope.vipas):
+        yield from _publish_vipa(snapshot, key)
+    for key in sorted(scope.pods & world.pods.keys()):
+        pod = world.pods[key]
+        value = annotation.wanted(world, pod)
+        if value != pod.published:
+            yield act.AnnotatePod(key=key, uid=pod.uid, value=value, reason="addresses of the pod")
+        yield from events.of_pod(snapshot, pod)
+    for key in sorted(scope.stacks & world.stacks.keys()):
+        yield from _publish_stack(snapshot, key)
+    for key in sorted(scope.backups & world.backups.keys()):
+        conditions = groupstatus.backup(snapshot, world.backups[key])
+        if conditions != world.backups[key].conditions:
+            yield act.WriteBackupStatus(key=key, conditions=conditions, reason="conditions")
+
+
+def _publish_vipa(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
+    world = snapshot.world
+    vipa = world.vipas.get(key)
+    if vipa is None:
+        yield from services.plan(snapshot, key, None)
+        return
+    answer = acceptance.answer(snapshot, vipa)
+    if answer.reason is not Acceptance.INVALID:
+        yield from services.plan(snapshot, key, vipa if answer.accepted else None)
+    record = current(world, vipa)
+    if answer.accepted and record is not None:
+        yield from events.unsaid(snapshot, vipa, record)
+    status = vipa_status(snapshot, vipa, answer)
+    if status != vipa.status:
+        yield act.WriteVipaStatus(key=key, status=status, reason="status")
+
+
+def vipa_status(snapshot: Snapshot, vipa: Vipa, answer: Answer) -> published.VipaStatus:
+    if not answer.accepted:
+        return published.refused(snapshot, vipa, answer)
+    decided = decision(snapshot, vipa)
+    return published.accepted(snapshot, vipa, current(snapshot.world, vipa), decided, answer)
+
+
+def _publish_stack(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
+    stack = snapshot.world.stacks[key]
+    judged = ownership.judgement(snapshot, key)
+    plex = snapshot.world.sysplexes.get(Key(key.namespace, judged.sysplex))
+    if plex is not None and judged.join_number > plex.status.joins:
+        return  # a number is shown only after the Sysplex has it: it is never given twice (I4)
+    status = groupstatus.stack(snapshot, stack, judged)
+    if status != stack.status:
+        yield act.WriteStackStatus(key=key, status=status, reason=str(judged.verdict.reason))
+
+
+def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
+    """The snapshot with the verdicts of this round in its memory."""
+    verdicts, joins = judge(snapshot, stacks)
+    memory = replace(
+        snapshot.memory,
+        verdicts={**snapshot.memory.verdicts, **verdicts},
+        joins={**snapshot.memory.joins, **joins},
+    )
+    return replace(snapshot, memory=memory)
+
+
+ROUNDS = 8
+
+
+def make(snapshot: Snapshot) -> Plan:
+    """The whole plan for a snapshot. The snapshot's own world is left as it is."""
+    world = snapshot.world.copy()
+    after = remember(replace(snapshot, world=world), everything(world).stacks)
+    done: list[act.Action] = []
+
+    def take(found: Iterable[act.Action]) -> bool:
+        batch = list(found)
+        for action in batch:
+            outcome.apply(world, action)
+            if isinstance(action, act.DeleteRecord):
+                _forget(after, snapshot, action)
+        done.extend(batch)
+        return bool(batch)
+
+    for _ in range(ROUNDS):  # a record deleted makes room for another; bounded, I6 proves the bound
+        if not take(moves(after, everything(world).vipas)):
+            break
+    for _ in range(ROUNDS):
+        scope = everything(world)
+        parts = (publish_members, publish_groups, publish)
+        if not any([take(part(after, scope)) for part in parts]):
+            break
+    return Plan(actions=tuple(done), after=after)
+
+
+def _forget(after: Snapshot, before: Snapshot, action: act.DeleteRecord) -> None:
+    """What a deleted record leaves: no fence of this name may ever be lower or equal."""
+    old = before.world.records.get(action.key)
+    if old is not None:
+        prefixes = after.memory.prefixes
+        prefixes[action.key] = max(prefixes.get(action.key, -1), old.prefix)

@@ -1,0 +1,55 @@
+"""What one plan is made from: the world, what is remembered of it, and the time.
+
+`Memory` holds what the API cannot give back in time: verdicts that were decided but whose write is
+still under way, and what is needed to go on after somebody deleted a record. Without it (a fresh
+operator, a file) everything follows from the statuses in the inventory (I4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vipa.core.cluster import Key
+from vipa.core.health import Judgement
+from vipa.core.inventory import Inventory, Network
+from vipa.core.record import Remembered
+
+
+class Allowed(NamedTuple):
+    """A CIDR and the namespaces that may claim from it; empty: every namespace."""
+
+    network: Network
+    namespaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`allowed` None: every address (files and rehearsals). `service_cidrs` of this cluster."""
+
+    allowed: tuple[Allowed, ...] | None = None
+    service_cidrs: tuple[Network, ...] = ()
+    term: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """`records`: by VIPA uid, the last one known. `prefixes`: the highest fence prefix by name."""
+
+    verdicts: dict[Key, Judgement] = field(default_factory=dict)
+    joins: dict[Key, int] = field(default_factory=dict)
+    records: dict[str, Remembered] = field(default_factory=dict)
+    prefixes: dict[Key, int] = field(default_factory=dict)
+    emitted: Set[str] = frozenset()
+    strays: Mapping[Key, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """`now` is the API server's clock, RFC 3339 UTC with seconds."""
+
+    world: Inventory
+    now: str = "1970-01-01T00:00:00Z"
+    settings: Settings = Settings()
+    memory: Memory = field(default_factory=Memory)
