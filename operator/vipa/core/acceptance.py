@@ -39,7 +39,9 @@ def answer(snapshot: Snapshot, vipa: Vipa) -> Answer:
         return alone
     rival = first_claim(snapshot, vipa)
     if rival is not None:
-        text = f"{vipa.spec.address} is held by VIPA {rival}; it comes free when that one is deleted"
+        text = (
+            f"{vipa.spec.address} is held by VIPA {rival}; it comes free when that one is deleted"
+        )
         return Answer(Acceptance.ADDRESS_IN_USE, text)
     if not has_record(snapshot.world, vipa):
         taken = taken_by_cluster(snapshot, vipa.spec.address, vipa)

@@ -6,6 +6,7 @@ records first, because they move the traffic; nothing of a later stage delays on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,7 +19,6 @@ from vipa.core.resources import (
     SysplexStatus,
     VipaStatus,
 )
-from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,13 +30,13 @@ def entries_of(text: str) -> list[Entry]:
     found = []
     for item in raw if isinstance(raw, list) else []:
         if isinstance(item, dict) and isinstance(item.get("epoch"), int):
-            words = [str(item.get(k, "")) for k in ("vipa", "address", "status", "distribution")]
-            found.append(Entry(*words, epoch=item["epoch"]))
+            vipa, address, status, distribution = (str(item.get(f, "")) for f in Entry._fields[:4])
+            found.append(Entry(vipa, address, status, distribution, item["epoch"]))
     return found
 
 
 def wanted(world: Inventory, pod: Pod) -> str | None:
-    """The annotation that the pod shall carry: sorted by name, None where there is nothing to say."""
+    """The annotation that the pod shall carry: sorted by name, None for nothing to say."""
     entries = []
     for key in sorted(world.records_by_pod.get(pod.uid, NOTHING)):
         record, vipa = world.records[key], world.vipas.get(key)

@@ -24,7 +24,7 @@ UNJOINED = 1 << 62
 
 
 class Entry(NamedTuple):
-    """A stack as the configuration ranks it. `activate` False is the short form (zos: VIPABACKUP)."""
+    """A stack as it is ranked. `activate` False is the short form (zos: VIPABACKUP)."""
 
     stack: str
     rank: int
@@ -84,7 +84,7 @@ def entries(world: Inventory, vipa: Vipa) -> dict[str, Entry]:
 
 
 def member(ask: Question, entry: Entry, judged: Judgement, pod: Pod | None) -> Verdict | None:
-    """Only a healthy member of the group; a Static VIPA asks for health alone, not for membership."""
+    """Only a healthy member of the group; a Static VIPA asks for health, not for membership."""
     if judged.sysplex != ask.vipa.spec.sysplex and judged.serving is not None:
         text = f"stack {entry.stack} belongs to Sysplex {judged.sysplex}"
         return Verdict(Candidate.ABSENT, text)
@@ -202,7 +202,9 @@ def ordered(candidates: list[Ranked], pin: str) -> list[Ranked]:
     return sorted(candidates, key=place)
 
 
-def candidates(ask: Question, judged: dict[str, Judgement], named: dict[str, Entry]) -> list[Ranked]:
+def candidates(
+    ask: Question, judged: dict[str, Judgement], named: dict[str, Entry]
+) -> list[Ranked]:
     """All candidates in order.
 
     A pin alone makes no short-form stack eligible for a VIPA that was never active; if another
@@ -211,8 +213,8 @@ def candidates(ask: Question, judged: dict[str, Judgement], named: dict[str, Ent
     pin = ask.vipa.spec.move_to
     found = [check(ask, entry, judged[stack]) for stack, entry in named.items()]
     pinned = next((r for r in found if r.stack == pin), None)
-    if pinned is not None and pinned.verdict.reason is Candidate.SHORT_FORM:
-        if any(r.eligible for r in found):
-            late = check(replace(ask, ever_active=True), pinned.entry, judged[pin])
-            found[found.index(pinned)] = late
+    short = pinned is not None and pinned.verdict.reason is Candidate.SHORT_FORM
+    if pinned is not None and short and any(r.eligible for r in found):
+        late = check(replace(ask, ever_active=True), pinned.entry, judged[pin])
+        found[found.index(pinned)] = late
     return ordered(found, pin)

@@ -54,7 +54,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One incarnation of a stack. `stack` is empty when a label says nothing usable: see `problem`."""
+    """One incarnation of a stack. `stack` is empty when a label is not usable: see `problem`."""
 
     key: Key
     uid: str
@@ -77,7 +77,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A Service of anybody. `vipa_uid` is empty for foreign ones, which only matter by their addresses."""
+    """A Service of anybody. `vipa_uid` is empty for foreign ones, which matter by address alone."""
 
     key: Key
     uid: str = ""

@@ -44,9 +44,7 @@ def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
         join_number=judged.join_number,
         vipas=tuple(lines[:SHOWN]),
         vipas_total=len(lines),
-        conditions=conditions.merge(
-            news, found.status.conditions, found.generation, snapshot.now
-        ),
+        conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
 
 
@@ -60,7 +58,9 @@ def _vipas(snapshot: Snapshot, key: Key, judged: Judgement) -> Iterator[StackVip
             continue
         if vipa_key in held:
             yield StackVipa(vipa_key.name, record.address, "ACTIVE")
-        elif judged.sysplex == vipa.spec.sysplex and _ranks(vipa.spec.primary, key, vipa.spec.static):
+        elif judged.sysplex == vipa.spec.sysplex and _ranks(
+            vipa.spec.primary, key, vipa.spec.static
+        ):
             off = is_deactivated(snapshot, key, vipa)
             yield StackVipa(vipa_key.name, record.address, "DEACTIVATED" if off else "BACKUP")
 
@@ -96,9 +96,7 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
         active=active,
         vipas=len(world.vipas_by_sysplex.get(found.key, NOTHING)),
         joins=joins,
-        conditions=conditions.merge(
-            news, found.status.conditions, found.generation, snapshot.now
-        ),
+        conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
 
 

@@ -64,7 +64,11 @@ def ready(pod: Pod, node: Node | None) -> Verdict | None:
 
 
 # In the order of reasons.Candidate: where several apply the first is the cause of the others.
-CHECKS: tuple[Callable[[Pod, Node | None], Verdict | None], ...] = (node_reports, not_stopping, ready)
+CHECKS: tuple[Callable[[Pod, Node | None], Verdict | None], ...] = (
+    node_reports,
+    not_stopping,
+    ready,
+)
 
 
 def of_pod(pod: Pod, nodes: Mapping[str, Node]) -> Verdict:
@@ -109,7 +113,9 @@ def before(stack: Stack | None, known: Judgement | None) -> Before:
     return Before(status.phase, status.reason, status.since, status.pod_uid, status.join_number)
 
 
-def serving(world: Inventory, key: Key, pods: list[Pod], last: Before) -> tuple[Verdict, Pod | None]:
+def serving(
+    world: Inventory, key: Key, pods: list[Pod], last: Before
+) -> tuple[Verdict, Pod | None]:
     """The incarnation that serves: the one that did, as long as it is healthy; else the oldest.
 
     After a gap the oldest healthy one serves, unless a record still names another: a kept last
@@ -157,7 +163,9 @@ def judge(world: Inventory, key: Key, known: Judgement | None, now: str) -> Judg
         health, pod = Verdict(Candidate.ABSENT, f"there is no Sysplex {sysplex or '(none)'}"), None
     verdict = health
     if stack is not None and stack.left and pod is not None:
-        verdict = Verdict(Candidate.LEFT, f"stack {key.name} has left the group: membership is Left")
+        verdict = Verdict(
+            Candidate.LEFT, f"stack {key.name} has left the group: membership is Left"
+        )
     phase = phase_of(verdict)
     unchanged = last.phase is phase and last.reason == verdict.reason and last.since
     join = last.join_number if phase is not Phase.ACTIVE or last.phase is Phase.ACTIVE else 0

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import itertools
 from collections.abc import Hashable, Iterable, Iterator, Set
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vipa.core.cluster import Key, Node, Pod, Service, Slice
 from vipa.core.record import Record
@@ -40,6 +41,8 @@ class Index(dict[K, set[V]]):
                     del self[key]
 
 
+# An index, the keys under which a value is filed in it, and the value.
+Link = tuple["Index[Any, Any]", Iterable[Any], Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -54,7 +57,7 @@ def network(cidr: str) -> Network | None:
 
 @functools.lru_cache(maxsize=65536)
 def number(address: str) -> tuple[int, int] | None:
-    """Family and value, so that two spellings of an address are one; None for what is no address."""
+    """Family and value, so that two spellings of an address are one; None for no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -178,7 +181,22 @@ class Inventory:
         for index, keys, value in self._links(thing):
             (index.link if add else index.unlink)(keys, value)
 
-    def _links(self, thing: Object) -> Iterator[tuple[Index, Iterable, Hashable]]:  # type: ignore[type-arg]
+    def _links(self, thing: Object) -> Iterator[Link]:
+        match thing:
+            case Vipa():
+                yield from self._vipa_links(thing)
+            case Backup():
+                yield from self._backup_links(thing)
+            case Record() if thing.owner:
+                owner = Key(thing.vipa.namespace, thing.owner)
+                yield self.records_by_stack, (owner,), thing.vipa
+                yield self.records_by_pod, (thing.owner_uid,), thing.vipa
+            case Stack():
+                yield self.stacks_by_sysplex, (Key(thing.key.namespace, thing.sysplex),), thing.key
+            case _:
+                yield from self._cluster_links(thing)
+
+    def _cluster_links(self, thing: Object) -> Iterator[Link]:
         match thing:
             case Node():
                 yield self.nodes_by_address, thing.addresses, thing.name
@@ -193,26 +211,16 @@ class Inventory:
                 yield self.services_by_address, thing.addresses, thing.key
             case Slice():
                 yield self.slices_by_service, (Key(thing.key.namespace, thing.service),), thing.key
-            case Record():
-                if thing.owner:
-                    owner = Key(thing.vipa.namespace, thing.owner)
-                    yield self.records_by_stack, (owner,), thing.vipa
-                    yield self.records_by_pod, (thing.owner_uid,), thing.vipa
-            case Sysplex():
-                return
-            case Stack():
-                yield self.stacks_by_sysplex, (Key(thing.key.namespace, thing.sysplex),), thing.key
-            case Vipa():
-                yield from self._vipa_links(thing)
-            case Backup():
-                ns = thing.key.namespace
-                if thing.selector is None:
-                    yield self.backups_by_vipa, [Key(ns, v) for v in thing.vipas], thing.key
-                else:
-                    yield self.backups_by_selector, (ns,), thing.key
-                yield self.backups_by_stack, {Key(ns, r.stack) for r in thing.ranking}, thing.key
 
-    def _vipa_links(self, vipa: Vipa) -> Iterator[tuple[Index, Iterable, Hashable]]:  # type: ignore[type-arg]
+    def _backup_links(self, backup: Backup) -> Iterator[Link]:
+        ns = backup.key.namespace
+        if backup.selector is None:
+            yield self.backups_by_vipa, [Key(ns, v) for v in backup.vipas], backup.key
+        else:
+            yield self.backups_by_selector, (ns,), backup.key
+        yield self.backups_by_stack, {Key(ns, r.stack) for r in backup.ranking}, backup.key
+
+    def _vipa_links(self, vipa: Vipa) -> Iterator[Link]:
         ns, spec = vipa.key.namespace, vipa.spec
         named = {spec.primary, spec.move_to, *(rank.stack for rank in spec.backups)} - {""}
         yield self.vipas_by_stack, [Key(ns, stack) for stack in named], vipa.key
@@ -224,11 +232,17 @@ class Inventory:
 
     def objects(self) -> Iterator[Object]:
         """Everything, in no particular order."""
-        yield from self.nodes.values()
-        for kind in (self.pods, self.services, self.slices, self.records, self.sysplexes):
-            yield from kind.values()
-        for kind in (self.stacks, self.vipas, self.backups):
-            yield from kind.values()
+        return itertools.chain(
+            self.nodes.values(),
+            self.pods.values(),
+            self.services.values(),
+            self.slices.values(),
+            self.records.values(),
+            self.sysplexes.values(),
+            self.stacks.values(),
+            self.vipas.values(),
+            self.backups.values(),
+        )
 
     def copy(self) -> Inventory:
         return Inventory(self.objects())

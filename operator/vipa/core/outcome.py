@@ -70,7 +70,9 @@ def _status(world: Inventory, action: act.Action) -> tuple[Object, bool] | None:
             return None if plex is None else (replace(plex, status=action.status), False)
         case act.WriteBackupStatus():
             backup = world.backups.get(action.key)
-            return None if backup is None else (replace(backup, conditions=action.conditions), False)
+            return (
+                None if backup is None else (replace(backup, conditions=action.conditions), False)
+            )
     return None
 
 

@@ -49,7 +49,9 @@ def judgement(snapshot: Snapshot, key: Key) -> Judgement:
     return known or health.judge(snapshot.world, key, None, snapshot.now)
 
 
-def decide(snapshot: Snapshot, vipa: Vipa, record: Record | None, lost: Remembered | None) -> Decision:
+def decide(
+    snapshot: Snapshot, vipa: Vipa, record: Record | None, lost: Remembered | None
+) -> Decision:
     """The decision about one accepted VIPA. `lost`: its record is gone, this is what was in it."""
     world = snapshot.world
     named = chain.entries(world, vipa)
@@ -117,16 +119,13 @@ def _hold_or_move(ask: Question, ranked: list[Ranked], record: Record) -> Decisi
     head = eligible[0] if eligible else None
     pinned = head is not None and head.stack == spec.move_to
     takes_back = (
-        head is not None
-        and not pinned
-        and spec.moveable is Moveable.IMMEDIATE
-        and head.stack == spec.primary
+        head is not None and spec.moveable is Moveable.IMMEDIATE and head.stack == spec.primary
     )
     if own is not None and stays and (head is own or not (pinned or takes_back)):
         return _same_stack(ask, own, record)
     if head is not None:
         if stays:
-            cause = Cause.MOVED if pinned else Cause.TAKEN_BACK
+            cause = Cause.TAKEN_BACK if takes_back else Cause.MOVED
         else:
             cause = loss(ask.world, ask, record)
         return Decision(stack=head.stack, pod=head.pod, cause=cause)
@@ -178,7 +177,7 @@ def _out_of_scope(ask: Question, pod: Pod) -> bool:
 
 
 def _told_to_go(world: Inventory, ask: Question, record: Record) -> Cause | None:
-    """An operator's word also releases what is terminating or silent; a Static VIPA obeys neither."""
+    """An operator's word also releases what is terminating or silent; Static obeys neither."""
     stack = world.stacks.get(Key(ask.vipa.key.namespace, record.owner))
     if stack is None or ask.vipa.spec.static:
         return None

@@ -14,17 +14,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from vipa.core import acceptance, annotation, events, groupstatus, health, outcome, ownership
-from vipa.core import publish as published
-from vipa.core import services, term
+from vipa.core import (
+    acceptance,
+    annotation,
+    events,
+    groupstatus,
+    health,
+    outcome,
+    ownership,
+    services,
+    term,
+)
 from vipa.core import actions as act
-from vipa.core.acceptance import Acceptance, Answer
+from vipa.core import publish as published
+from vipa.core.acceptance import Answer
 from vipa.core.cluster import Key
 from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory
 from vipa.core.ownership import Decision
+from vipa.core.reasons import Acceptance
 from vipa.core.record import Record
-from vipa.core.resources import Phase, Vipa
+from vipa.core.resources import Phase, Vipa, VipaStatus
 from vipa.core.scope import Scope, everything
 from vipa.core.snapshot import Snapshot
 
@@ -107,7 +117,9 @@ def publish_members(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
         if stack is None:
             judged = ownership.judgement(snapshot, key)
             if judged.serving is not None:
-                yield act.CreateStack(key=key, sysplex=judged.sysplex, reason="a pod shows the name")
+                yield act.CreateStack(
+                    key=key, sysplex=judged.sysplex, reason="a pod shows the name"
+                )
         elif stack.default and not _needed(world, key):
             yield act.DeleteStack(key=key, uid=stack.uid, reason="nothing names it any more")
 
@@ -166,7 +178,7 @@ def _publish_vipa(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
         yield act.WriteVipaStatus(key=key, status=status, reason="status")
 
 
-def vipa_status(snapshot: Snapshot, vipa: Vipa, answer: Answer) -> published.VipaStatus:
+def vipa_status(snapshot: Snapshot, vipa: Vipa, answer: Answer) -> VipaStatus:
     if not answer.accepted:
         return published.refused(snapshot, vipa, answer)
     decided = decision(snapshot, vipa)
@@ -219,7 +231,7 @@ def make(snapshot: Snapshot) -> Plan:
     for _ in range(ROUNDS):
         scope = everything(world)
         parts = (publish_members, publish_groups, publish)
-        if not any([take(part(after, scope)) for part in parts]):
+        if sum(take(part(after, scope)) for part in parts) == 0:
             break
     return Plan(actions=tuple(done), after=after)
 

@@ -92,6 +92,8 @@ class Remembered(NamedTuple):
 def parse_fence(text: str) -> tuple[int, int] | None:
     """`prefix.epoch` as two integers, or None: a fence edited by hand is no fence."""
     prefix, point, epoch = text.partition(".")
-    if not (point and prefix.isascii() and prefix.isdigit() and epoch.isascii() and epoch.isdigit()):
+    if not (
+        point and prefix.isascii() and prefix.isdigit() and epoch.isascii() and epoch.isdigit()
+    ):
         return None
     return int(prefix), int(epoch)

@@ -1,6 +1,6 @@
-"""The custom resources as values: what a user wrote, and what the operator has said about it so far.
+"""The custom resources as values: what a user wrote, and what the operator has said of it.
 
-Specs come out of `spec.parse_*`, which refuses what the API server would refuse. Statuses are the
+Specs come out of `spec`, which refuses what the API server would refuse. Statuses are the
 operator's own words read back: a fresh operator starts from them (I4).
 """
 
@@ -96,7 +96,7 @@ class SysplexStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sysplex:
-    """The group that stacks join (zos: XCF group). `unsupported` names fields of a later release."""
+    """The group that stacks join (zos: XCF group). `unsupported`: fields of a later release."""
 
     key: Key
     uid: str = ""

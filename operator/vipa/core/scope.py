@@ -16,13 +16,17 @@ from vipa.core.resources import Backup, Stack, StackStatus, Sysplex, SysplexStat
 
 @dataclass(slots=True, kw_only=True)
 class Scope:
-    """Keys by kind. A VIPA key may name one that is gone: what it left behind is to be removed."""
+    """Keys by kind. A VIPA key may name one that is gone: what it left behind is to be removed.
+
+    `decides` False: only what is told to others may be out of date, no owner can change.
+    """
 
     vipas: set[Key] = field(default_factory=set)
     stacks: set[Key] = field(default_factory=set)
     pods: set[Key] = field(default_factory=set)
     backups: set[Key] = field(default_factory=set)
     sysplexes: set[Key] = field(default_factory=set)
+    decides: bool = True
 
     def __bool__(self) -> bool:
         return bool(self.vipas or self.stacks or self.pods or self.backups or self.sysplexes)
@@ -52,7 +56,7 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
         return Scope()
     if old is None and gone:
         return Scope()
-    if old is not None and not gone and (narrow := _only_status(old, thing)) is not None:
+    if old is not None and not gone and (narrow := _only_status(world, old, thing)) is not None:
         world.put(thing)
         return narrow
     reach = _reach(world, old) if old is not None else Scope()
@@ -64,20 +68,27 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
     return reach
 
 
-def _only_status(old: Object, new: Object) -> Scope | None:
+def _only_status(world: Inventory, old: Object, new: Object) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
     match old, new:
-        case Vipa(), Vipa() if replace(old, status=VipaStatus()) == replace(new, status=VipaStatus()):
-            return Scope(vipas={new.key})
+        case Vipa(), Vipa() if replace(old, status=VipaStatus()) == replace(
+            new, status=VipaStatus()
+        ):
+            return Scope(vipas={new.key}, decides=False)
         case Stack(), Stack() if _bare(old) == _bare(new):
-            return Scope(stacks={new.key})
+            return Scope(stacks={new.key}, decides=False)
         case Sysplex(), Sysplex() if _bare_plex(old) == _bare_plex(new):
-            return Scope(sysplexes={new.key}, stacks=set())
+            stacks = world.stacks_by_sysplex.get(new.key, NOTHING)
+            return Scope(sysplexes={new.key}, stacks=set(stacks), decides=False)
         case Backup(), Backup() if replace(old, conditions=()) == replace(new, conditions=()):
-            return Scope(backups={new.key})
+            return Scope(backups={new.key}, decides=False)
         case Pod(), Pod() if replace(old, published=None) == replace(new, published=None):
-            return Scope(pods={new.key})
+            return Scope(pods={new.key}, decides=False)
     return None
+
+
+def _bare_vipa(vipa: Vipa) -> Vipa:
+    return replace(vipa, status=VipaStatus())
 
 
 def _bare(stack: Stack) -> Stack:

@@ -63,7 +63,11 @@ def ports_of(vipa: Vipa, decision: Decision) -> tuple[RecordPort, ...]:
 
 
 def wanted(
-    snapshot: Snapshot, vipa: Vipa, record: Record | None, lost: Remembered | None, decision: Decision
+    snapshot: Snapshot,
+    vipa: Vipa,
+    record: Record | None,
+    lost: Remembered | None,
+    decision: Decision,
 ) -> Record:
     """The record as it shall be. Equal to the present one (`says_as`) where nothing is to write."""
     pod = decision.pod

@@ -1,0 +1,56 @@
+# Sysplex VIPA. `make` or `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# Cluster tests mostly wait; each worker has a control plane of its own (about 450 MB).
+WORKERS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint unit cluster demo bench format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: .venv/.ready ## make .venv with vipa and the tools in it
+
+.venv/.ready: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11 or newer: set PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+test: lint unit cluster ## all static checks and all tests, also on a real control plane
+	@$(BIN)/coverage combine --quiet build/coverage/ && $(BIN)/coverage report --skip-covered --fail-under=90
+	@$(BIN)/coverage report --include='operator/vipa/core/*' --fail-under=100 >/dev/null \
+	  || { $(BIN)/coverage report --include='operator/vipa/core/*' --show-missing --skip-covered; exit 1; }
+
+lint: setup ## ruff, mypy, import-linter, and the checks of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python hack/house.py
+
+unit: setup ## tests that need no control plane
+	@rm -rf build/coverage && mkdir -p build/coverage
+	COVERAGE_FILE=build/coverage/.coverage.unit $(BIN)/pytest tests --ignore=tests/cluster --ignore=tests/hack -n 2 --cov --cov-report=
+
+cluster: setup ## tests on a real control plane (builds it once, about 11 minutes)
+	@hack/controlplane binaries >/dev/null
+	COVERAGE_FILE=build/coverage/.coverage.cluster $(BIN)/pytest tests/hack tests/cluster -n $(WORKERS) --dist loadgroup --cov --cov-report=
+
+demo: setup ## the product in a minute, on an embedded control plane (KEEP=1 leaves it running)
+	@hack/controlplane binaries >/dev/null
+	@$(BIN)/python hack/demo.py $(if $(KEEP),--keep)
+
+bench: setup ## time of a takeover beside the floor and stock Kubernetes
+	@hack/controlplane binaries >/dev/null
+	$(BIN)/python hack/bench/takeover.py
+
+format: setup ## let ruff format and fix
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean: ## end leftover control planes, remove build/ and .venv/
+	@for d in build/controlplane/*/; do [ -d "$$d" ] && hack/controlplane down "$$(basename $$d)"; done; true
+	rm -rf build .venv

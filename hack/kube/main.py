@@ -1,0 +1,116 @@
+"""The command line of `hack/controlplane`."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from . import binaries, display, install, plane, state
+from .outcome import ProblemError
+from .parts import Part
+from .state import State
+
+CLONE = Path(__file__).resolve().parents[2]
+FLAG_OPTIONS = {
+    "--etcd-flag": Part.ETCD,
+    "--apiserver-flag": Part.API_SERVER,
+    "--kcm-flag": Part.CONTROLLER_MANAGER,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; return the exit code: 1 it went wrong, 2 the machine lacks something."""
+    # As an exception, so that a build or a start that is broken off tidies up.
+    signal.signal(signal.SIGTERM, _terminated)
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except ProblemError as error:
+        print(f"controlplane: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        # A full disk, a folder of somebody else's: the text names the file, a traceback hides it.
+        print(f"controlplane: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _terminated(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hack/controlplane", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("binaries", help="make sure that the programs exist, print their folder")
+    helps = {
+        "up": "start a control plane, print the path of its kubeconfig",
+        "down": "end a control plane and remove its folder",
+        "status": "show the parts; exit code 1 unless all are well",
+        "stop": "end one part",
+        "start": "start one part again, on its old port",
+        "install": "apply crds/, print the path of the operator's kubeconfig",
+        "kubectl": "run kubectl with the kubeconfig of a control plane",
+    }
+    made = {name: commands.add_parser(name, help=text) for name, text in helps.items()}
+    for command in made.values():
+        command.add_argument("name", metavar="NAME")
+        command.add_argument(
+            "--dir",
+            type=Path,
+            default=CLONE / "build" / "controlplane",
+            help="folder of the control planes (default: build/controlplane of the clone)",
+        )
+    for name in ("up", "status"):
+        made[name].add_argument("--json", action="store_true", help="print JSON")
+    for name in ("stop", "start"):
+        made[name].add_argument("part", choices=[part.value for part in Part])
+    for option, part in FLAG_OPTIONS.items():
+        text = f"further flag of {part}, as {option}=--x=y; may be repeated"
+        made["up"].add_argument(
+            option, action="append", default=[], dest=part, metavar="--x=y", help=text
+        )
+    made["kubectl"].add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "binaries":
+        print(binaries.folder())
+        return 0
+    folder = state.folder_of(options.dir, options.name)
+    if options.command == "kubectl":
+        return _kubectl(state.existing(folder), options.arguments)
+    match options.command:
+        case "up":
+            flags = {part: tuple(getattr(options, part)) for part in FLAG_OPTIONS.values()}
+            made = plane.up(folder, flags)
+            print(
+                display.as_json(made, plane.look(made)) if options.json else made.places.kubeconfig
+            )
+        case "status":
+            found = state.existing(folder)
+            seen = plane.look(found)
+            print(display.as_json(found, seen) if options.json else display.table(seen))
+            return 0 if all(part.healthy for part in seen) else 1
+        case "down":
+            plane.down(folder)
+        case "stop":
+            plane.stop(folder, Part(options.part))
+        case "start":
+            plane.start(folder, Part(options.part))
+        case "install":
+            print(install.install(state.existing(folder), CLONE / "crds"))
+    return 0
+
+
+def _kubectl(found: State, arguments: list[str]) -> int:
+    program = found.programs / "kubectl"
+    if not program.exists():
+        program = binaries.folder() / "kubectl"
+    # By the environment, since a --kubeconfig in front would hide kubectl's plugins.
+    environ = {**os.environ, "KUBECONFIG": str(found.places.kubeconfig)}
+    os.execve(program, ["kubectl", *arguments], environ)

@@ -1,0 +1,168 @@
+"""Options that several commands share, and how a command takes them.
+
+A command names a group of options as one parameter, typed with a dataclass of this module;
+`command` spreads its fields into options of their own, as typer wants them.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from vipa.cli.problems import Problem, end
+from vipa.core.inventory import network
+from vipa.core.snapshot import Allowed
+
+CLUSTER, FILES = "Cluster", "Files"
+
+
+class Output(StrEnum):
+    """How a command prints what it found."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="table, wide, json or yaml.", show_choices=False)
+]
+
+
+def parse_allowed(text: str) -> Allowed:
+    """`CIDR[=NAMESPACE,...]`, for example `198.51.100.0/24=team-a,team-b`."""
+    cidr, equals, spaces = text.partition("=")
+    net = network(cidr.strip())
+    chosen = frozenset(part.strip() for part in spaces.split(",") if part.strip())
+    if net is None or (equals and not chosen):
+        raise typer.BadParameter(
+            f"{text!r}: write CIDR or CIDR=NAMESPACE,..., "
+            "for example 198.51.100.0/24 or 198.51.100.0/24=team-a,team-b"
+        )
+    return Allowed(net, chosen)
+
+
+AllowedOption = Annotated[
+    list[Allowed] | None,
+    typer.Option(
+        "--allowed-cidr",
+        parser=parse_allowed,
+        metavar="CIDR[=NS,...]",
+        help="Addresses that VIPAs may have, here or in these namespaces; repeated.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which cluster, and which namespace of it, as kubectl takes them."""
+
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Namespace.", rich_help_panel=CLUSTER),
+    ] = None
+    all_namespaces: Annotated[
+        bool,
+        typer.Option("--all-namespaces", "-A", help="All namespaces.", rich_help_panel=CLUSTER),
+    ] = False
+    context: Annotated[
+        str | None,
+        typer.Option("--context", help="Context of the kubeconfig.", rich_help_panel=CLUSTER),
+    ] = None
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option("--kubeconfig", help="Path of the kubeconfig.", rich_help_panel=CLUSTER),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Place):
+    """A place, or files that stand for one."""
+
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE",
+            help="A snapshot or manifests instead of the cluster: a file, a folder, - for stdin; "
+            "repeated.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
+    allowed: AllowedOption = None
+
+
+def named(text: str, kind: str) -> str:
+    """The name in `web`, `vipa/web` or `vipas/web`. Raises Problem for another kind or no name."""
+    prefix, slash, name = text.rpartition("/")
+    words = {kind, f"{kind}s", f"{kind}.sysplex.dev", f"{kind}s.sysplex.dev"}
+    if not name or (slash and prefix.lower() not in words):
+        raise typer.BadParameter(f"{text!r}: write the name of a {kind}, as NAME or {kind}/NAME")
+    return name
+
+
+def vipa_name(text: str) -> str:
+    return named(text, "vipa")
+
+
+def stack_name(text: str) -> str:
+    return named(text, "stack")
+
+
+VipaArgument = Annotated[
+    str, typer.Argument(metavar="VIPA", parser=vipa_name, help="Name of a VIPA.")
+]
+
+
+def _spread(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    group = parameter.annotation
+    if not is_dataclass(group):
+        yield parameter
+        return
+    hints = typing.get_type_hints(group, include_extras=True)
+    for one in fields(group):
+        default = one.default if one.default is not field else None
+        yield parameter.replace(
+            name=one.name, annotation=hints[one.name], default=default, kind=KEYWORD
+        )
+
+
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A typer command of a function whose groups of options are spread, and whose Problems end it
+    with one line."""
+    signature = inspect.signature(function, eval_str=True)
+    groups = {
+        name: one.annotation
+        for name, one in signature.parameters.items()
+        if is_dataclass(one.annotation)
+    }
+    spread = [
+        part.replace(kind=KEYWORD)
+        for one in signature.parameters.values()
+        for part in _spread(one)
+    ]
+
+    @functools.wraps(function)
+    def wrapper(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
+        try:
+            function(**given)
+        except Problem as problem:
+            end(problem)
+
+    wrapper.__signature__ = inspect.Signature(spread)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {one.name: one.annotation for one in spread}
+    return wrapper

@@ -1,0 +1,118 @@
+"""Why every stack is, or is not, the owner of a VIPA: what `vipa explain` and reports say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vipa.core import acceptance
+from vipa.core import plan as planning
+from vipa.core.cluster import Key
+from vipa.core.inventory import NOTHING
+from vipa.core.ownership import Decision
+from vipa.core.publish import is_deactivated, origin, stack_status
+from vipa.core.reasons import Candidate
+from vipa.core.record import Record
+from vipa.core.resources import Vipa
+from vipa.core.snapshot import Snapshot
+
+
+class Row(NamedTuple):
+    """One stack. `rank` None: neither primary nor a ranking names it."""
+
+    stack: str
+    rank: int | None
+    status: str
+    origin: str
+    eligible: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """`summary` is one sentence about the VIPA; `rows` has every stack of its group."""
+
+    vipa: Key
+    accepted: bool
+    summary: str
+    owner: str
+    epoch: int | None
+    rows: tuple[Row, ...]
+
+
+def explain(snapshot: Snapshot, key: Key) -> Explanation | None:
+    """The explanation for one VIPA as the snapshot stands; None if there is no such VIPA."""
+    vipa = snapshot.world.vipas.get(key)
+    if vipa is None:
+        return None
+    answer = acceptance.answer(snapshot, vipa)
+    record = planning.current(snapshot.world, vipa)
+    decided = planning.decision(snapshot, vipa)
+    owner = record.owner if record else ""
+    summary = _summary(owner, decided) if answer.accepted else f"{answer.reason}: {answer.message}"
+    ranked = [
+        Row(
+            r.stack,
+            r.entry.rank,
+            stack_status(vipa, owner, r),
+            origin(vipa, r.stack),
+            r.eligible,
+            str(r.verdict.reason),
+            r.verdict.message,
+        )
+        for r in decided.chain
+    ]
+    return Explanation(
+        vipa=key,
+        accepted=answer.accepted,
+        summary=summary,
+        owner=owner,
+        epoch=record.epoch if record else vipa.status.epoch,
+        rows=tuple(ranked + _unranked(snapshot, vipa, record, decided)),
+    )
+
+
+def _summary(owner: str, decided: Decision) -> str:
+    if not decided.stack:
+        if owner:
+            return f"{owner} gives the address up ({decided.cause}); nobody can take it"
+        return "no owner: no candidate is eligible"
+    if decided.kept:
+        return f"{decided.stack} keeps the address ({decided.kept}): nobody else can take it"
+    if decided.cause:
+        return f"{decided.stack} is to own the address ({decided.cause}), now {owner or 'nobody'}"
+    return f"{decided.stack} owns the address and may stay"
+
+
+def _unranked(
+    snapshot: Snapshot, vipa: Vipa, record: Record | None, decided: Decision
+) -> list[Row]:
+    """The rest of the group: healthy or not, these are no candidates."""
+    group = Key(vipa.key.namespace, vipa.spec.sysplex)
+    known = {r.stack for r in decided.chain}
+    names = {k.name for k in snapshot.world.stacks_by_sysplex.get(group, NOTHING)}
+    if record is not None and record.owner:
+        names.add(record.owner)
+    rows = []
+    for name in sorted(names - known):
+        holds = record is not None and record.owner == name
+        text = f"neither primary nor a ranking of {vipa.key.name} names {name}"
+        if is_deactivated(snapshot, Key(vipa.key.namespace, name), vipa):
+            text += "; deactivated as well"
+        status = "ACTIVE" if holds else ""
+        shown = origin(vipa, name) if holds else ""
+        rows.append(Row(name, None, status, shown, False, str(Candidate.NOT_RANKED), text))
+    return rows
+
+
+def successor_after(before: Snapshot, after: Snapshot) -> list[tuple[Key, str, str, str]]:
+    """VIPAs whose owner differs between two snapshots: key, from, to, reason (`vipa simulate`)."""
+    found = []
+    for key in sorted(before.world.vipas):
+        old, new = before.world.records.get(key), after.world.records.get(key)
+        source, to = (old.owner if old else ""), (new.owner if new else "")
+        if source != to:
+            reason = new.last_move.reason if new and new.last_move else ""
+            found.append((key, source, to, reason))
+    return found

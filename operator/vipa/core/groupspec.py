@@ -1,0 +1,150 @@
+"""The specs of Sysplex, Stack and VIPABackup; the rules inside them as in crds/."""
+
+from __future__ import annotations
+
+from vipa.core import document, forms
+from vipa.core.fields import Fields
+from vipa.core.notes import Notes
+from vipa.core.resources import Backup, Rank, Requirement, Stack, Sysplex
+from vipa.core.vipaspec import SERVICE_TYPES
+
+PORTS = (1, 65535)
+
+
+def sysplex(raw: object) -> tuple[Sysplex, Notes]:
+    root, meta = document.opened(raw, document.LABEL)
+    spec = root.child("spec", default=True)
+    unsupported = []
+    if _monitor(spec.child("monitor")):
+        unsupported.append("spec.monitor (acts on pod readiness and node state only)")
+    delay = spec.duration("joinDelay", "0s", "24h", "0s")
+    if delay:
+        unsupported.append("spec.joinDelay (acts as 0s)")
+    damping = spec.child("damping")
+    damping.number("failures", 1, 100)
+    damping.duration("window", "1s", "24h", "5m")
+    damping.duration("quarantine", "1s", "1h", "1m")
+    if damping.there:
+        unsupported.append("spec.damping (acts as if left out)")
+    service = spec.child("service", default=True)
+    value = Sysplex(
+        key=meta.key,
+        uid=meta.uid,
+        created=meta.created,
+        generation=meta.generation,
+        service_type=service.word("type", SERVICE_TYPES, "LoadBalancer"),
+        unsupported=tuple(unsupported),
+        issues=root.notes.issues,
+    )
+    return value, root.notes
+
+
+def _monitor(monitor: Fields) -> bool:
+    """Check the monitor of a later release; whether there is one."""
+    probe = monitor.child("probe")
+    tcp, http = probe.child("tcp"), probe.child("http")
+    probe.rule(
+        probe.has("tcp") != probe.has("http"),
+        "write exactly one of tcp and http, for example probe: {tcp: {port: 8080}}",
+    )
+    tcp.number("port", *PORTS, required=True)
+    http.number("port", *PORTS, required=True)
+    http.text("path", forms.PATH)
+    http.word("scheme", ("HTTP", "HTTPS"))
+    interval = monitor.duration("interval", "50ms", "1h", "500ms")
+    timeout = monitor.duration("timeout", "10ms", "1h", "300ms")
+    monitor.rule(
+        interval is None or timeout is None or timeout <= interval,
+        "timeout must be at most the interval: write a shorter timeout (300ms if left out) "
+        "or a longer interval",
+        "timeout",
+    )
+    monitor.number("failureThreshold", 1, 100)
+    monitor.number("successThreshold", 1, 100)
+    monitor.word("onUnresponsive", ("Leave", "LeaveUntilJoined", "Report"))
+    monitor.number("holdThresholdPercent", 1, 100)
+    monitor.duration("holdLimit", "0s", "1h", "60s")
+    return monitor.there
+
+
+def stack(raw: object) -> tuple[Stack, Notes]:
+    root, meta = document.opened(raw, document.LABEL)
+    spec = root.child("spec", required=True)
+    plex = spec.text("sysplex", forms.SYSPLEX, required=True)
+    left = spec.word("membership", ("Joined", "Left"), "Joined") == "Left"
+    quiesced = spec.flag("quiesced", False)
+    ports = spec.numbers("quiescedPorts", *PORTS, 64)
+    deactivated = frozenset(spec.texts("deactivated", forms.VIPA, 1024))
+    unsupported = []
+    if quiesced:
+        unsupported.append("spec.quiesced (acts as false)")
+    if ports:
+        unsupported.append("spec.quiescedPorts (acts as none)")
+    issues = root.notes.issues
+    value = Stack(
+        key=meta.key,
+        uid=meta.uid,
+        generation=meta.generation,
+        sysplex=plex,
+        left=left,
+        deactivated=deactivated,
+        # What cannot be read may say something: such an object is nobody's to remove.
+        default=not (left or quiesced or ports or deactivated or issues),
+        unsupported=tuple(unsupported),
+        issues=issues,
+    )
+    return value, root.notes
+
+
+def backup(raw: object) -> tuple[Backup, Notes]:
+    root, meta = document.opened(raw, document.SUBDOMAIN)
+    spec = root.child("spec", required=True)
+    plex = spec.text("sysplex", forms.SYSPLEX, required=True)
+    one = spec.has("vipas") != spec.has("vipaSelector")
+    spec.rule(one, "write exactly one of vipas and vipaSelector, for example vipas: [web, db]")
+    vipas = frozenset(spec.texts("vipas", forms.VIPA, 1024, least=1))
+    selector = _selector(spec, root.notes)
+    ranking = []
+    for entry in spec.objects("ranking", 254, "stack", least=1, required=True):
+        name = entry.text("stack", forms.STACK, required=True)
+        rank = entry.number("rank", 1, 254, default=1)
+        if name and rank:
+            ranking.append(Rank(name, rank))
+    value = Backup(
+        key=meta.key,
+        uid=meta.uid,
+        generation=meta.generation,
+        sysplex=plex,
+        # With both, nobody knows which one is meant: then it ranks for no VIPA at all.
+        vipas=vipas if one else frozenset(),
+        selector=selector if one else None,
+        ranking=tuple(ranking),
+        activate=spec.flag("activate", True),
+        issues=root.notes.issues,
+    )
+    return value, root.notes
+
+
+def _selector(spec: Fields, notes: Notes) -> tuple[Requirement, ...] | None:
+    """The requirements, or None if there is no selector or a part of it cannot be read.
+
+    A requirement left out would widen the selector: then it selects nothing.
+    """
+    before = len(notes.issues)
+    selector = spec.child("vipaSelector")
+    labels = selector.mapping("matchLabels", 16, 63)
+    found = [Requirement(key, "In", (value,)) for key, value in sorted(labels.items())]
+    for entry in selector.objects("matchExpressions", 16):
+        key = entry.text("key", forms.LABEL_KEY, required=True)
+        words = ("In", "NotIn", "Exists", "DoesNotExist")
+        operator = entry.word("operator", words, required=True)
+        values = entry.texts("values", forms.LABEL_VALUE, 64, unique=False)
+        compares = operator in ("In", "NotIn")
+        given = entry.size("values") > 0
+        if operator:
+            entry.rule(
+                given or not compares, "write values for In and NotIn, for example values [gold]"
+            )
+            entry.rule(compares or not given, "remove values, Exists and DoesNotExist take none")
+        found.append(Requirement(key, operator, values))
+    return tuple(found) if selector.there and len(notes.issues) == before else None

@@ -1,0 +1,1 @@
+"""The Kubernetes API as values and requests. Adapters only: nothing here decides."""

@@ -1,0 +1,146 @@
+"""One HTTP session to the API server: deadlines, dead peers, errors as one type, the server's clock.
+
+Retries do not belong here: the executor knows what a repeated write means, this layer does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+
+from vipa.k8s.access import Access
+
+JSON = "application/json"
+DEADLINE_S = 10.0
+# A steady difference below this is the resolution of the Date header, not a wrong clock.
+CLOCK_GRAIN_S = 2.0
+
+
+class ApiError(Exception):
+    """The server answered and said no. `status` 0: it did not answer."""
+
+    def __init__(self, status: int, reason: str, message: str, body: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.body = body
+
+    @property
+    def unreachable(self) -> bool:
+        return self.status == 0
+
+
+@dataclass(slots=True)
+class Clock:
+    """The API server's time. Persisted times come from it; a replica's own clock may be hours off."""
+
+    offset_s: float = field(default=0.0)
+
+    def heard(self, date: str | None, at: float) -> None:
+        """Learn from the Date header of an answer that arrived at `at` by our wall clock."""
+        if date:
+            parsed = email.utils.parsedate_to_datetime(date).timestamp()
+            offset = parsed - at
+            self.offset_s = 0.0 if abs(offset) < CLOCK_GRAIN_S else offset
+
+    def now(self) -> str:
+        """RFC 3339, UTC, whole seconds."""
+        seconds = time.time() + self.offset_s
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
+    """A dead peer is found in about nine seconds, for streams and writes alike."""
+    family, kind, proto, _, _ = addr_info
+    sock = socket.socket(family, kind, proto)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 2),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", 9000),
+    ):
+        if hasattr(socket, option):  # absent on macOS, where the demo runs too
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return sock
+
+
+class Client:
+    """The session, to be closed. Bodies are dicts; every failure is an ApiError."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.clock = Clock()
+
+        async def authorize(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            token = access.token()
+            if token:
+                request.headers["Authorization"] = f"Bearer {token}"
+            return await handler(request)
+
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=access.tls, keepalive_timeout=75, socket_factory=_socket
+            ),
+            middlewares=(authorize,),
+            headers={"User-Agent": "sysplex-vipa", "Accept": JSON},
+            read_bufsize=2**21,
+        )
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = JSON,
+        query: tuple[tuple[str, str], ...] = (),
+        accept: str = JSON,
+        deadline_s: float = DEADLINE_S,
+    ) -> dict[str, Any]:
+        """The decoded answer. Raises ApiError for everything else, also for silence."""
+        data = orjson.dumps(body) if body is not None else None
+        headers = {"Accept": accept}
+        if data is not None:
+            headers["Content-Type"] = content_type
+        url = self.access.server + path
+        try:
+            async with (
+                asyncio.timeout(deadline_s),
+                self.session.request(
+                    method, url, data=data, headers=headers, params=query
+                ) as reply,
+            ):
+                raw = await reply.read()
+                self.clock.heard(reply.headers.get("Date"), time.time())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            text = str(error) or type(error).__name__
+            raise ApiError(0, "Unreachable", f"{method} {path}: {text}", {}) from error
+        return _checked(method, path, reply.status, raw)
+
+
+def _checked(method: str, path: str, status: int, raw: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        body = {"message": raw[:200].decode(errors="replace")}
+    if not isinstance(body, dict):
+        body = {}
+    if status >= 400:
+        message = str(body.get("message") or f"HTTP {status}")
+        raise ApiError(status, str(body.get("reason", "")), f"{method} {path}: {message}", body)
+    return body

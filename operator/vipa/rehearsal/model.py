@@ -1,0 +1,183 @@
+"""The model engine: the decisions of the operator over values in memory.
+
+Clock, pods, nodes and API are values; the plan is the operator's own `plan.make`. A step is one
+snapshot, and each step is a second later than the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vipa.core import actions as act
+from vipa.core import command, explain, outcome
+from vipa.core import plan as planning
+from vipa.core.cluster import Key
+from vipa.core.explain import Explanation
+from vipa.core.inventory import Object
+from vipa.core.record import Record
+from vipa.core.snapshot import Memory, Snapshot
+from vipa.rehearsal import objects, proofs, remembering
+from vipa.rehearsal import steps as do
+from vipa.rehearsal.happenings import Happenings
+from vipa.rehearsal.observation import Observation, Said
+from vipa.rehearsal.steps import MODEL, Given, Rehearsal, Verb
+from vipa.rehearsal.world import RefusedError, World
+
+LABELS_ONLY = ("InvalidStackName", "StackNameInUse")
+
+
+class Model:
+    """`proves`: try every cut of every plan (I6). `collects`: the garbage collector is quick."""
+
+    name = MODEL
+
+    def __init__(self, *, proves: bool = True, collects: bool = False) -> None:
+        self.proves = proves
+        self.collects = collects
+        self.setup(Given())
+
+    def setup(self, given: Given) -> None:
+        self.world = World(collects=self.collects)
+        self.memory = Memory()
+        self._said: set[str] = set()
+        self._begin()
+        self.world.watch(self._seen)
+        self._happenings = Happenings(self.world, given)
+        self._settle()
+
+    def skips(self, rehearsal: Rehearsal) -> str:
+        applied = [v.object for s in rehearsal.steps for v in s.do if isinstance(v, do.Apply)]
+        for raw in (*rehearsal.given.objects, *applied):
+            if raw["kind"] not in objects.VERSIONS:
+                return f"the model knows no {raw['kind']}"
+        return ""
+
+    def do(self, verbs: Sequence[Verb], *, live: bool = False) -> None:
+        self._begin()
+        self._happenings.next_step()
+        for verb in verbs:
+            self._one(verb)
+            if live:
+                self._settle()
+        self._settle()
+
+    def settle(self) -> None:
+        self._begin()
+        self._settle()
+
+    def restart(self) -> None:
+        self._begin()
+        self._happenings.next_step()
+        self.memory = Memory()
+        self._settle()
+
+    def observe(self) -> Observation:
+        return Observation(
+            world=self.world.inventory.copy(),
+            now=self.world.now,
+            history={key: tuple(records) for key, records in self._history.items()},
+            events={key: tuple(said) for key, said in self._events.items()},
+            actions=tuple(self._actions),
+            refusals=tuple(self._refusals),
+            restless=tuple(self._restless),
+        )
+
+    def explain(self, vipa: Key) -> Explanation | None:
+        return explain.explain(self._snapshot(), vipa)
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+    def _begin(self) -> None:
+        """A new step: a later second, nothing seen yet."""
+        self.world.second += 1
+        records = self.world.inventory.records
+        self._history: dict[Key, list[Record | None]] = {k: [r] for k, r in records.items()}
+        self._events: dict[Key, list[Said]] = {}
+        self._actions: list[str] = []
+        self._refusals: list[str] = []
+        self._restless: list[str] = []
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(world=self.world.inventory, now=self.world.now, memory=self.memory)
+
+    def _one(self, verb: Verb) -> None:
+        try:
+            match verb:
+                case do.Move():
+                    self._move(verb)
+                case do.Unpin():
+                    self._command(command.no_unpin(self._snapshot(), verb.vipa))
+                    self._pin(verb.vipa, None)
+                case _:
+                    self._happenings.happen(verb)
+        except RefusedError as error:
+            self._refusals.append(str(error))
+
+    def _move(self, verb: do.Move) -> None:
+        """With --once the pin is taken away as soon as the move is committed."""
+        refused = command.no_move(self._snapshot(), verb.vipa, verb.to, once=verb.once)
+        self._command(refused)
+        self._pin(verb.vipa, verb.to)
+        if verb.once:
+            self._settle()
+            self._pin(verb.vipa, None)
+
+    @staticmethod
+    def _command(refused: str) -> None:
+        if refused:
+            raise RefusedError(refused)
+
+    def _pin(self, vipa: Key, to: str | None) -> None:
+        meta = {"name": vipa.name, "namespace": vipa.namespace}
+        move = {"to": to} if to else None
+        self.world.apply({"kind": "VIPA", "metadata": meta, "spec": {"move": move}})
+
+    def _seen(self, thing: Object, gone: bool) -> None:
+        """A watch of records: one that vanished is remembered by its fence."""
+        if isinstance(thing, Record) and gone:
+            remembering.gone(self.memory, thing)
+            self._history.setdefault(thing.vipa, [None]).append(None)
+
+    def _settle(self) -> None:
+        """Rounds until nothing is left to do. A second round that writes is against I6."""
+        for record in self.world.inventory.records.values():
+            remembering.seen(self.memory, record)
+        for number in range(proofs.ROUNDS):
+            snapshot = self._snapshot()
+            before = replace(snapshot, memory=remembering.copied(snapshot.memory))
+            plan = planning.make(replace(snapshot, memory=remembering.copied(snapshot.memory)))
+            if number:
+                self._restless += [f"planned again: {proofs.described(a)}" for a in plan.actions]
+            elif self.proves:
+                self._restless += proofs.broken(before, plan)
+            self.memory = remembering.copied(plan.after.memory)
+            if not plan.actions:
+                return
+            for action in plan.actions:
+                self._carry_out(action)
+
+    def _carry_out(self, action: act.Action) -> None:
+        inventory = self.world.inventory
+        remembering.acted(self.memory, inventory, action)
+        match action:
+            case act.Emit():
+                if action.name in self._said:
+                    return
+                self._say(action)
+            case act.WriteRecord():
+                self._history.setdefault(action.key, [None]).append(action.record)
+            case act.DeleteRecord():
+                self._history.setdefault(action.key, [None]).append(None)
+            case act.DeleteStack():
+                self.world.forget("Stack", action.key)
+        outcome.apply(inventory, action)
+        self._actions.append(proofs.described(action))
+
+    def _say(self, action: act.Emit) -> None:
+        """An event counts for its VIPA, also where a pod concerned is told."""
+        self._said.add(action.name)
+        if action.event not in LABELS_ONLY:
+            vipa = Key(action.key.namespace, action.name.partition(".")[0])
+            self._events.setdefault(vipa, []).append(Said(action.event, action.note))

@@ -1,0 +1,135 @@
+"""The operator, assembled: start, run under kopf, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from typing import Any
+
+import kopf
+import uvloop
+
+from vipa.core.snapshot import Settings
+from vipa.k8s import access
+from vipa.k8s.client import Client
+from vipa.shell import handlers
+from vipa.shell.endpoint import Endpoint
+from vipa.shell.executor import Executor
+from vipa.shell.loop import Loop, absorber
+from vipa.shell.metrics import Metrics, StoreCollector
+from vipa.shell.settings import Options
+from vipa.shell.sight import Sight
+from vipa.shell.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """One replica. `start` returns when everything has been listed and the first plan is under way."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._tasks: list[asyncio.Task[None]] = []
+        self._client: Client | None = None
+        self._watch: Client | None = None
+        self._endpoint: Endpoint | None = None
+        self._executor: Executor | None = None
+        self._sight: Sight | None = None
+
+    async def start(self) -> None:
+        """Idempotent. Raises access.NoAccess and sight.NotAllowed."""
+        if self._client is not None:
+            return
+        options = self._options
+        found = await access.find(options.kubeconfig, options.context)
+        client = self._client = Client(found)
+        self._watch = Client(found)  # streams apart from writes: neither waits for the other
+        store = Store(Settings(allowed=options.allowed), client.clock.now)
+        metrics = Metrics()
+        loop: Loop
+
+        def reread(kind: str, raw: Any, key: Any) -> None:
+            if raw is not None:
+                store.observe(kind, raw)
+            else:
+                store.lost(kind, key)
+
+        executor = self._executor = Executor(
+            client=client,
+            permit=lambda: None,
+            absorb=absorber(store),
+            reread=reread,
+            done=lambda outcome: loop.done(outcome),
+        )
+        loop = Loop(store, executor, metrics)
+        sight = self._sight = Sight(client, store)
+        metrics.registry.register(StoreCollector(store, sight.last_event_s, time.perf_counter))
+        self._endpoint = Endpoint(metrics, sight)
+        await self._endpoint.start(options.host, options.port)
+        started = time.perf_counter()
+        await sight.sync()
+        gc.collect()
+        gc.freeze()  # the caches of the first list live as long as we do
+        log.info("synced objects=%d seconds=%.2f", len(store), time.perf_counter() - started)
+        loop.open()
+        for work in (
+            loop.publish_forever(),
+            loop.replan_forever(),
+            sight.compare_forever(),
+            sight.sweep(),
+            self._endpoint.measure_lag_forever(),
+        ):
+            task = asyncio.create_task(work)
+            task.add_done_callback(_complain)
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """End own tasks first: kopf waits five seconds for each that is left."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._executor is not None:
+            await self._executor.stop()
+        if self._endpoint is not None:
+            await self._endpoint.stop()
+        for client in (self._client, self._watch):
+            if client is not None:
+                await client.close()
+
+    def session(self) -> kopf.AiohttpSession:
+        assert self._watch is not None
+        return kopf.AiohttpSession(
+            server=self._watch.access.server,
+            aiohttp_session=self._watch.session,
+            default_namespace=self._watch.access.namespace,
+        )
+
+    def event(self, kind: str, type_: str | None, raw: dict[str, Any]) -> None:
+        assert self._sight is not None
+        self._sight.event(kind, type_, raw)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """A background task never ends by itself; one that does is a defect to be seen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("a background task ended", exc_info=error)
+
+
+async def operate(options: Options) -> None:
+    """Run until SIGTERM or SIGINT. Raises what `Operator.start` raises."""
+    operator = Operator(options)
+    registry = kopf.OperatorRegistry()
+    handlers.register(registry, operator)
+    try:
+        await operator.start()
+        await kopf.operator(registry=registry, clusterwide=True, standalone=True)
+    finally:
+        await operator.stop()
+
+
+def run(options: Options) -> None:
+    """`vipa operator`."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(operate(options))

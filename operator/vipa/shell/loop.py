@@ -1,0 +1,233 @@
+"""The round: what changed goes in, records go out; then everything that tells others about it.
+
+Leading edge at once, trailing edge merged: an observation plans on the next turn of the event loop,
+and whatever arrives before that turn is part of the same round. No timer delays a move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from vipa.core import actions as act
+from vipa.core import events, plan
+from vipa.core.cluster import Key
+from vipa.core.record import Record
+from vipa.core.scope import Scope
+from vipa.core.snapshot import Snapshot
+from vipa.shell.executor import Executor, Outcome, object_key
+from vipa.shell.metrics import Metrics
+from vipa.shell.store import Store
+
+log = logging.getLogger(__name__)
+
+FULL_PLAN_EVERY_S = 30.0
+# Publishing shares the loop with the next takeover: this many VIPAs take about two milliseconds.
+CHUNK = 16
+PUBLISH_LATEST_S = 0.25
+EMITTED_MAX = 50_000
+
+
+class Loop:
+    """Single-flight: `turn` and `publish` never await, so a snapshot holds for all of a plan."""
+
+    def __init__(self, store: Store, executor: Executor, metrics: Metrics) -> None:
+        self._store = store
+        self._executor = executor
+        self._metrics = metrics
+        self._open = False
+        self._scheduled = False
+        self._stale = asyncio.Event()
+        self._seconds: dict[Key, tuple[str, float]] = {}
+        self._strays: set[Key] = set()
+        store.on_change = self.wake
+        store.on_record = self._record_seen
+
+    def open(self) -> None:
+        """Everything has been listed: from here on absence means absence."""
+        self._open = True
+        self._store.mark_all()
+
+    def wake(self) -> None:
+        if self._open:
+            self._stale.set()
+            if not self._scheduled:
+                self._scheduled = True
+                asyncio.get_running_loop().call_soon(self.turn)
+
+    def turn(self) -> None:
+        """One round: judge the stacks that changed, write the records that have to change."""
+        self._scheduled = False
+        store, started = self._store, time.perf_counter()
+        scope, store.urgent = store.urgent, Scope()
+        snapshot = store.snapshot()
+        store.judged(*plan.judge(snapshot, scope.stacks))
+        free = {key for key in scope.vipas if not self._executor.writing_record(key)}
+        moved = 0
+        for action in plan.moves(snapshot, free):
+            self._executor.submit(action, store.seen_at.get(action.key, started))
+            moved += 1
+        for key in free:
+            store.seen_at.pop(key, None)
+        took = time.perf_counter() - started
+        self._metrics.round(took)
+        if moved:
+            log.info("round vipas=%d moves=%d seconds=%.4f", len(scope.vipas), moved, took)
+
+    async def publish_forever(self) -> None:
+        """Publish what is stale, in slices, when no record is under way or not for long."""
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            deadline = time.perf_counter() + PUBLISH_LATEST_S
+            while self._executor.moving and time.perf_counter() < deadline:
+                await asyncio.sleep(0.002)
+            scope, self._store.stale = self._store.stale, Scope()
+            for part in slices(scope):
+                self.publish(part)
+                await asyncio.sleep(0)
+            for key, uid in list(self._store.strays.items()):
+                self._submit(act.AnnotatePod(key=key, uid=uid, value=None, reason="left the group"))
+
+    async def replan_forever(self) -> None:
+        """The safety net: a full plan, which finds nothing if nothing was missed."""
+        while True:
+            await asyncio.sleep(FULL_PLAN_EVERY_S)
+            if self._open:
+                self._store.mark_all()
+
+    def publish(self, scope: Scope) -> None:
+        """One slice: all that others are told, from records as acknowledged."""
+        snapshot = self._store.snapshot()
+        busy = {key for key in scope.vipas if self._executor.writing_record(key)}
+        scope.vipas -= busy  # planned again when their record is acknowledged
+        for action in itertools.chain(
+            plan.publish_members(snapshot, scope),
+            plan.publish_groups(snapshot, scope),
+            plan.publish(snapshot, scope),
+        ):
+            self._submit(self._with_seconds(snapshot, action))
+
+    def _submit(self, action: act.Action) -> None:
+        self._executor.submit(action, time.perf_counter())
+
+    def _with_seconds(self, snapshot: Snapshot, action: act.Action) -> act.Action:
+        """How long the last move took is known to whoever committed it, not to a plan."""
+        if isinstance(action, act.WriteVipaStatus) and action.status.seconds is None:
+            fence, seconds = self._seconds.get(action.key, ("", 0.0))
+            if fence and fence == action.status.fence:
+                status = replace(action.status, seconds=round(seconds, 4))
+                return replace(action, status=status)
+        return action
+
+    def done(self, result: Outcome) -> None:
+        """Hear an outcome: wanted and acknowledged are compared again after each."""
+        action, error = result.action, result.error
+        self._metrics.action(action, error)
+        if error is not None:
+            log.warning("%s %s failed: %s", type(action).__name__, action.key, error)
+            if isinstance(action, act.Emit) and error.status not in (400, 422):
+                self._submit(action)  # nothing but this event knows of it any more
+        elif isinstance(action, act.WriteRecord):
+            self._committed(action, result.seconds)
+        elif isinstance(action, act.Emit):
+            self._said(action)
+        record = isinstance(action, act.WriteRecord | act.DeleteRecord)
+        if record or error is not None or result.again:
+            self._store.mark(touched_by(action))
+
+    def _committed(self, action: act.WriteRecord, seconds: float) -> None:
+        """A move arrived: say so at once, with the time that it took."""
+        record, vipa = action.record, self._store.world.vipas.get(action.key)
+        move = record.last_move
+        if vipa is None or move is None or vipa.status.last_move == move:
+            return
+        if action.reason in ("Repaired", "Created"):
+            return
+        self._seconds[action.key] = (record.fence, seconds)
+        self._metrics.move(move, seconds)
+        log.info(
+            "move vipa=%s from=%s to=%s reason=%s epoch=%d seconds=%.4f",
+            action.key,
+            move.source or "-",
+            move.to or "-",
+            move.reason,
+            record.epoch,
+            seconds,
+        )
+        owner = vipa.status.owner
+        giver = (owner.pod, owner.pod_uid) if owner is not None else None
+        for emit in events.of_move(vipa, record, giver, seconds):
+            self._submit(emit)
+
+    def _said(self, action: act.Emit) -> None:
+        emitted = self._store.memory.emitted
+        assert isinstance(emitted, set)
+        if len(emitted) > EMITTED_MAX:
+            emitted.clear()  # at worst an event is posted again under its own name and refused
+        emitted.add(action.name)
+
+    def _record_seen(self, before: Record | None, record: Record) -> None:
+        """A record that is not what we wrote: an administrator's, to be adopted or overruled."""
+        if before is None or record.vipa_uid != before.vipa_uid:
+            return
+        if record.epoch > before.epoch and not self._executor.writing_record(record.vipa):
+            vipa = self._store.world.vipas.get(record.vipa)
+            if vipa is not None:
+                self._submit(events.conflict(vipa, record))
+
+
+def touched_by(action: act.Action) -> Scope:
+    """What to look at again after a write: its object, whatever the answer was."""
+    match action:
+        case act.WriteRecord() | act.DeleteRecord():
+            return Scope(vipas={action.key})
+        case act.WriteVipaStatus():
+            return Scope(vipas={action.key}, decides=False)
+        case act.ApplyService():
+            return Scope(vipas={Key(action.key.namespace, action.vipa)})
+        case act.AnnotatePod():
+            return Scope(pods={action.key})
+        case act.CreateStack() | act.DeleteStack() | act.WriteStackStatus():
+            return Scope(stacks={action.key})
+        case act.WriteSysplexStatus():
+            return Scope(sysplexes={action.key})
+        case act.WriteBackupStatus():
+            return Scope(backups={action.key})
+        case _:
+            return Scope()
+
+
+def slices(scope: Scope) -> Iterable[Scope]:
+    """A scope in parts that are planned without letting a takeover wait."""
+    yield Scope(stacks=scope.stacks, sysplexes=scope.sysplexes)
+    vipas = sorted(scope.vipas)
+    for start in range(0, len(vipas), CHUNK):
+        yield Scope(vipas=set(vipas[start : start + CHUNK]))
+    pods = sorted(scope.pods)
+    for start in range(0, len(pods), CHUNK * 4):
+        yield Scope(pods=set(pods[start : start + CHUNK * 4]))
+    yield Scope(backups=scope.backups)
+
+
+def absorber(store: Store) -> Any:
+    """What the answers to our own writes teach: the newest version, before any watch event."""
+
+    def absorb(action: act.Action, replies: list[dict[str, Any]]) -> None:
+        if isinstance(action, act.AnnotatePod):
+            store.annotated(action.key, action.uid, action.value)
+        elif isinstance(action, act.Emit):
+            return
+        elif isinstance(
+            action, act.DeleteRecord | act.DeleteService | act.DeleteSlice | act.DeleteStack
+        ):
+            store.deleted(action.kind, object_key(action), action.uid)
+        else:
+            store.observe(action.kind, replies[-1])
+
+    return absorb

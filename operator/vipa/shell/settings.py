@@ -1,0 +1,119 @@
+"""Options of the operator, and the kopf settings that they and our measurements ask for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from vipa.core.inventory import network
+from vipa.core.snapshot import Allowed
+from vipa.k8s import names
+
+
+class BadOption(ValueError):
+    """An option that cannot be read; the message says what would be right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`allowed`: the addresses that may be claimed. `port` 0: no health and metrics endpoint."""
+
+    allowed: tuple[Allowed, ...]
+    kubeconfig: str | None = None
+    context: str | None = None
+    host: str = "0.0.0.0"
+    port: int = 8080
+
+
+def parse_allowed(text: str) -> Allowed:
+    """`CIDR[=NAMESPACE,...]`. Raises BadOption."""
+    cidr, equals, spaces = text.partition("=")
+    net = network(cidr.strip())
+    chosen = frozenset(part.strip() for part in spaces.split(",") if part.strip())
+    if net is None or (equals and not chosen):
+        raise BadOption(
+            f"--allowed-cidr {text!r}: write CIDR or CIDR=NAMESPACE,..., "
+            "for example 198.51.100.0/24 or 198.51.100.0/24=team-a,team-b"
+        )
+    return Allowed(net, chosen)
+
+
+def from_environment(env: Mapping[str, str] = os.environ) -> Options:
+    """Options under `kopf run`, which has no flags of ours. Raises BadOption."""
+    text = env.get("VIPA_ALLOWED_CIDRS", "")
+    allowed = tuple(parse_allowed(part) for part in text.split())
+    if not allowed:
+        raise BadOption("set VIPA_ALLOWED_CIDRS, for example to '198.51.100.0/24'")
+    return Options(
+        allowed=allowed,
+        host=env.get("VIPA_HTTP_HOST", Options.host),
+        port=int(env.get("VIPA_HTTP_PORT", "8080")),
+    )
+
+
+class Backoffs:
+    """Endless pauses with jitter. A tuple runs out, and then a 5xx ends the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        while True:
+            yield random.uniform(0.2, 0.3)
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """kopf builds and compares an essence of every object; we have no handler that reads it."""
+
+    def build(self, *, body: Any, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: Any) -> Any:
+        return None
+
+    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+        return None
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Event handlers keep no progress."""
+
+    def fetch(self, *, key: Any, body: Any) -> Any:
+        return None
+
+    def store(self, *, key: Any, record: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def purge(self, *, key: Any, body: Any, patch: Any) -> None:
+        return None
+
+    def touch(self, *, body: Any, patch: Any, value: Any) -> None:
+        return None
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+def apply(settings: kopf.OperatorSettings) -> None:
+    """What was measured to matter at scale and in outages; each line has its reason."""
+    settings.peering.standalone = True  # a stray peering object would pause us in silence
+    settings.posting.enabled = False  # our own events say what happened
+    settings.scanning.disabled = True  # the CRDs are there before we start
+    settings.queueing.idle_timeout = 0.2  # idle workers hold raw bodies
+    settings.queueing.exit_timeout = 0.5
+    settings.queueing.error_delays = (0.1, 0.5, 1, 2, 5)
+    settings.watching.chunk_size = 500  # memory and stalls of a list
+    settings.watching.inactivity_timeout = 15  # the longest blindness on a half-open connection
+    settings.watching.reconnect_backoff = 0.1
+    settings.watching.label_selectors["pods"] = names.SYSPLEX  # selected by the server
+    settings.networking.connect_timeout = 3
+    settings.networking.request_timeout = 10
+    settings.networking.error_backoffs = Backoffs()  # type: ignore[assignment]
+    settings.persistence.finalizer = f"{names.GROUP}/unused"
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.process.ultimate_exiting_timeout = 20
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)

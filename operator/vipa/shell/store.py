@@ -1,0 +1,187 @@
+"""What has been seen, by version, and what has to be planned again because of it.
+
+An object may arrive by a watch, a list, or as the answer to our own write, in any order. The
+resourceVersion decides which is newer; the API server promises that it can be compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from vipa.core import scope as scopes
+from vipa.core.cluster import Key, Pod
+from vipa.core.health import Judgement
+from vipa.core.inventory import Inventory, Network, Object
+from vipa.core.record import Record, Remembered
+from vipa.core.resources import Vipa
+from vipa.core.scope import Scope
+from vipa.core.snapshot import Memory, Settings, Snapshot
+from vipa.k8s import decode
+from vipa.k8s.listing import version_of
+
+Ref = tuple[str, str, str]
+
+
+class Seen(NamedTuple):
+    """The version of an object, and its value (None: nothing that decisions read)."""
+
+    uid: str
+    version: int
+    value: Object | None
+
+
+class Store:
+    """The world as seen, the memory, and two scopes: `urgent` for moves, `stale` for publishing."""
+
+    def __init__(self, settings: Settings, now: Callable[[], str]) -> None:
+        self.world = Inventory()
+        self.memory = Memory(emitted=set())
+        self.settings = settings
+        self.urgent = Scope()
+        self.stale = Scope()
+        self.strays: dict[Key, str] = {}
+        self.seen_at: dict[Key, float] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_record: Callable[[Record | None, Record], None] = lambda old, new: None
+        self._now = now
+        self._seen: dict[Ref, Seen] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Valid until the next observation: plan without awaiting."""
+        return Snapshot(
+            world=self.world, now=self._now(), settings=self.settings, memory=self.memory
+        )
+
+    def observe(self, kind: str, raw: Mapping[str, Any], at: float | None = None) -> None:
+        """Take in an object. Older than what is known: passed over."""
+        ref, uid, version = reference(kind, raw)
+        known = self._seen.get(ref)
+        if known is not None and version < known.version:
+            return
+        value = decode.decode(kind, raw)
+        self._seen[ref] = Seen(uid, version, value)
+        before = known.value if known is not None else None
+        if before is not None and (value is None or _slot(before) != _slot(value)):
+            self._absorb(before, gone=True, at=at)
+        if value is not None:
+            self._absorb(value, gone=False, at=at)
+
+    def forget(
+        self, kind: str, raw: Mapping[str, Any], at: float | None = None, *, deleted: bool = True
+    ) -> None:
+        """Take an object out. One that came back under the name meanwhile stays."""
+        ref, uid, version = reference(kind, raw)
+        known = self._seen.get(ref)
+        if known is None or known.uid != uid or (not deleted and version < known.version):
+            return
+        del self._seen[ref]
+        if known.value is not None:
+            self._absorb(known.value, gone=True, at=at)
+
+    def known(self, kind: str) -> dict[Ref, Seen]:
+        """What is held of one kind, to be compared with a list."""
+        return {ref: seen for ref, seen in self._seen.items() if ref[0] == kind}
+
+    def vanish(self, ref: Ref, seen: Seen) -> None:
+        """A list at a later version does not have it: it was deleted while nobody looked."""
+        if self._seen.get(ref) == seen:
+            del self._seen[ref]
+            if seen.value is not None:
+                self._absorb(seen.value, gone=True, at=None)
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def lost(self, kind: str, key: Key) -> None:
+        """The API server knows no such object."""
+        ref = (kind, key.namespace, key.name)
+        if (known := self._seen.get(ref)) is not None:
+            self.vanish(ref, known)
+
+    def deleted(self, kind: str, key: Key, uid: str) -> None:
+        """Our own deletion was taken."""
+        ref = (kind, key.namespace, key.name)
+        known = self._seen.get(ref)
+        if known is not None and known.uid == uid:
+            self.vanish(ref, known)
+
+    def set_service_cidrs(self, cidrs: tuple[Network, ...]) -> None:
+        self.settings = replace(self.settings, service_cidrs=cidrs)
+
+    def stray(self, raw: Mapping[str, Any]) -> None:
+        """A pod outside of every group that still carries our annotation."""
+        (_, namespace, name), uid, _ = reference("Pod", raw)
+        self.strays[Key(namespace, name)] = uid
+
+    def annotated(self, key: Key, uid: str, value: str | None) -> None:
+        """Our own annotation on a pod was taken; its watch event brings nothing new."""
+        self.strays.pop(key, None)
+        ref = ("Pod", key.namespace, key.name)
+        known = self._seen.get(ref)
+        if known is not None and known.uid == uid and isinstance(known.value, Pod):
+            pod = replace(known.value, published=value)
+            self._seen[ref] = known._replace(value=pod)
+            self._absorb(pod, gone=False, at=None)
+
+    def _absorb(self, thing: Object, *, gone: bool, at: float | None) -> None:
+        before = self.world.get(thing)
+        if isinstance(thing, Record):
+            self._remember(before if isinstance(before, Record) else None, thing, gone=gone)
+        elif gone and isinstance(thing, Pod) and thing.published is not None:
+            # Deleted, or only without its label: then the annotation is still on it.
+            self.strays[thing.key] = thing.uid
+        elif gone and isinstance(thing, Vipa):
+            self.memory.records.pop(thing.uid, None)
+        touched = scopes.absorb(self.world, thing, gone=gone)
+        if touched:
+            self.mark(touched, at)
+
+    def mark(self, touched: Scope, at: float | None = None) -> None:
+        """Plan these again."""
+        if touched.decides:
+            moment = time.perf_counter() if at is None else at
+            for key in touched.vipas:
+                self.seen_at.setdefault(key, moment)
+            self.urgent.vipas |= touched.vipas
+            self.urgent.stacks |= touched.stacks
+        self.stale.add(touched)
+        self.on_change()
+
+    def mark_all(self) -> None:
+        self.mark(scopes.everything(self.world))
+
+    def judged(self, verdicts: Mapping[Key, Judgement], joins: Mapping[Key, int]) -> None:
+        """Keep the verdicts of a round; those on stacks that are no more are dropped."""
+        for key, verdict in verdicts.items():
+            if key in self.world.stacks or key in self.world.pods_by_stack:
+                self.memory.verdicts[key] = verdict
+            else:
+                self.memory.verdicts.pop(key, None)
+        self.memory.joins.update(joins)
+
+    def _remember(self, before: Record | None, record: Record, *, gone: bool) -> None:
+        """What a deleted record must not take with it: its epoch, and the fences of its name."""
+        known = self.memory.records.get(record.vipa_uid)
+        epoch = max(record.epoch, known.epoch if known else 0)
+        self.memory.records[record.vipa_uid] = Remembered(
+            epoch, record.prefix, record.owner, record.owner_uid, record.domain
+        )
+        if gone:
+            former = self.memory.prefixes.get(record.vipa, -1)
+            self.memory.prefixes[record.vipa] = max(former, record.prefix)
+        else:
+            self.on_record(before, record)
+
+
+def reference(kind: str, raw: Mapping[str, Any]) -> tuple[Ref, str, int]:
+    meta = raw.get("metadata") or {}
+    ref = (kind, str(meta.get("namespace") or ""), str(meta.get("name") or ""))
+    return ref, str(meta.get("uid") or ""), version_of(raw)
+
+
+def _slot(thing: Object) -> tuple[type, object]:
+    """Where a value lives: an EndpointSlice may turn from a record into a foreign slice."""
+    return type(thing), getattr(thing, "vipa", None) or getattr(thing, "key", None)

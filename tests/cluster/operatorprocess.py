@@ -1,0 +1,99 @@
+"""The operator as a process of its own, as it runs in a pod."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+READY_WITHIN_S = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class OperatorProcess:
+    """`vipa operator` with the operator's own account."""
+
+    def __init__(self, kubeconfig: str, *flags: str) -> None:
+        self.kubeconfig = kubeconfig
+        self.flags = flags or ("--allowed-cidr", "198.51.100.0/24", "--allowed-cidr", "2001:db8::/32")
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()
+
+    def start(self, *, wait: bool = True) -> None:
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "vipa",
+                "operator",
+                "--kubeconfig",
+                self.kubeconfig,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                *self.flags,
+            ],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while wait and not self.ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the operator did not become ready:\n{self.log()}")
+            self._pause()
+
+    def ready(self) -> bool:
+        try:
+            self.get("/readyz")
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def log(self) -> str:
+        self._log.flush()
+        self._log.seek(0)
+        text = self._log.read().decode(errors="replace")
+        self._log.seek(0, 2)
+        return text
+
+    def _pause(self) -> None:
+        assert self._process is not None
+        try:
+            self._process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            return
+
+    def kill(self) -> None:
+        """As a node that loses power would."""
+        self._end(signal.SIGKILL)
+
+    def end(self) -> int:
+        """As kubelet would; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        code = self._process.wait(15)
+        self._process = None
+        return code
