@@ -42,7 +42,7 @@ cluster: setup ## tests on a real control plane (builds it once, about 11 minute
 
 demo: setup ## the product in a minute, on an embedded control plane (KEEP=1 leaves it running)
 	@hack/controlplane binaries >/dev/null
-	@$(BIN)/python hack/demo.py $(if $(KEEP),--keep)
+	@$(BIN)/python hack/demo $(if $(KEEP),--keep)
 
 bench: setup ## time of a takeover beside the floor and stock Kubernetes
 	@hack/controlplane binaries >/dev/null

@@ -7,8 +7,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.operatorprocess import OperatorProcess
-from tests.cluster.plane import Api, Plane, tool
+pytest.register_assert_rewrite("tests.cluster.world")
+
+from tests.cluster.operatorprocess import OperatorProcess  # noqa: E402
+from tests.cluster.plane import Api, Plane, tool  # noqa: E402
+from tests.cluster.world import (  # noqa: E402, F401 - fixtures for every test here
+    background,
+    proxied,
+    proxy,
+    stage_client,
+    world,
+)
 
 
 @pytest.fixture(scope="session")

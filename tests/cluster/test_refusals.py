@@ -123,6 +123,31 @@ def test_largest_objects_stay_within_the_cost_of_rules(api: Api, namespace: str)
         assert status == 201, body
 
 
+@pytest.mark.parametrize("status", [{"epoch": 6}, {"epoch": None}, None])
+def test_epoch_in_status_never_goes_down(
+    api: Api, namespace: str, status: dict[str, Any] | None
+) -> None:
+    """A lost record is written anew from this copy: nobody may turn it back or take it away."""
+    path = collection(namespace, "VIPA")
+    name = f"v{secrets.token_hex(4)}"
+    vipa = {
+        "apiVersion": "sysplex.dev/v1alpha1",
+        "kind": "VIPA",
+        "metadata": {"name": name},
+        "spec": {"sysplex": "plex1", "address": "198.51.100.10"},
+    }
+    assert api.request("POST", path, vipa)[0] == 201
+    merge = "application/merge-patch+json"
+    path = f"{path}/{name}"
+    first = {"status": {"epoch": 7, "state": "Active"}}
+    assert api.request("PATCH", f"{path}/status", first, merge)[0] == 200
+    code, body = api.request("PATCH", f"{path}/status", {"status": status}, merge)
+    assert code == 422, body
+    assert "status.epoch never goes down" in body["message"]
+    assert api.request("PATCH", f"{path}/status", {"status": {"epoch": 8}}, merge)[0] == 200
+    api.request("DELETE", path)
+
+
 def test_every_example_has_a_name_of_its_own() -> None:
     for cases in CASES.values():
         names = [case["name"] for case in cases]

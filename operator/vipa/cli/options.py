@@ -10,17 +10,17 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from vipa.cli.problems import Problem, end
+from vipa.cli.problems import ProblemError, end
 from vipa.core.inventory import network
 from vipa.core.snapshot import Allowed
 
-CLUSTER, FILES = "Cluster", "Files"
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 class Output(StrEnum):
@@ -67,19 +67,19 @@ class Place:
 
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="Namespace.", rich_help_panel=CLUSTER),
+        typer.Option("--namespace", "-n", help="Namespace."),
     ] = None
     all_namespaces: Annotated[
         bool,
-        typer.Option("--all-namespaces", "-A", help="All namespaces.", rich_help_panel=CLUSTER),
+        typer.Option("--all-namespaces", "-A", help="All namespaces."),
     ] = False
     context: Annotated[
         str | None,
-        typer.Option("--context", help="Context of the kubeconfig.", rich_help_panel=CLUSTER),
+        typer.Option("--context", help="Context of the kubeconfig."),
     ] = None
     kubeconfig: Annotated[
         str | None,
-        typer.Option("--kubeconfig", help="Path of the kubeconfig.", rich_help_panel=CLUSTER),
+        typer.Option("--kubeconfig", help="Path of the kubeconfig."),
     ] = None
 
 
@@ -95,14 +95,13 @@ class Given(Place):
             metavar="FILE",
             help="A snapshot or manifests instead of the cluster: a file, a folder, - for stdin; "
             "repeated.",
-            rich_help_panel=FILES,
         ),
     ] = None
     allowed: AllowedOption = None
 
 
 def named(text: str, kind: str) -> str:
-    """The name in `web`, `vipa/web` or `vipas/web`. Raises Problem for another kind or no name."""
+    """The name in `web`, `vipa/web` or `vipas/web`. Anything else is a usage error."""
     prefix, slash, name = text.rpartition("/")
     words = {kind, f"{kind}s", f"{kind}.sysplex.dev", f"{kind}s.sysplex.dev"}
     if not name or (slash and prefix.lower() not in words):
@@ -130,28 +129,20 @@ def _spread(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
         return
     hints = typing.get_type_hints(group, include_extras=True)
     for one in fields(group):
-        default = one.default if one.default is not field else None
-        yield parameter.replace(
-            name=one.name, annotation=hints[one.name], default=default, kind=KEYWORD
-        )
-
-
-KEYWORD = inspect.Parameter.KEYWORD_ONLY
+        yield parameter.replace(name=one.name, annotation=hints[one.name], default=one.default)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """A typer command of a function whose groups of options are spread, and whose Problems end it
     with one line."""
     signature = inspect.signature(function, eval_str=True)
-    groups = {
+    groups: dict[str, Any] = {
         name: one.annotation
         for name, one in signature.parameters.items()
         if is_dataclass(one.annotation)
     }
     spread = [
-        part.replace(kind=KEYWORD)
-        for one in signature.parameters.values()
-        for part in _spread(one)
+        part.replace(kind=KEYWORD) for one in signature.parameters.values() for part in _spread(one)
     ]
 
     @functools.wraps(function)
@@ -160,7 +151,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
         try:
             function(**given)
-        except Problem as problem:
+        except ProblemError as problem:
             end(problem)
 
     wrapper.__signature__ = inspect.Signature(spread)  # type: ignore[attr-defined]

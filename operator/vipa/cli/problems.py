@@ -9,13 +9,13 @@ import typer
 OK, FOUND, WRONG = 0, 1, 2
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """Expected, and said in one line; `code` is the exit code of the command."""
 
     code = FOUND
 
 
-class Misuse(Problem):
+class MisuseError(ProblemError):
     """The command was given something that it cannot work with."""
 
     code = WRONG
@@ -26,7 +26,12 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def end(problem: Problem) -> NoReturn:
+def end(problem: ProblemError) -> NoReturn:
     lines = " ".join(str(problem).split())
     say(f"error: {lines}")
     raise typer.Exit(problem.code)
+
+
+def tell(text: str) -> None:
+    """A line about what was done."""
+    typer.echo(text)

@@ -159,8 +159,11 @@ def judge(world: Inventory, key: Key, known: Judgement | None, now: str) -> Judg
     if Key(key.namespace, sysplex) in world.sysplexes:
         members = [pod for pod in pods if pod.sysplex == sysplex]
         health, pod = serving(world, key, members, last)
+    elif pods:
+        asked = sysplex or ", ".join(sorted({pod.sysplex for pod in pods}))
+        health, pod = Verdict(Candidate.ABSENT, f"there is no Sysplex {asked}"), None
     else:
-        health, pod = Verdict(Candidate.ABSENT, f"there is no Sysplex {sysplex or '(none)'}"), None
+        health, pod = Verdict(Candidate.ABSENT, f"no pod of stack {key.name}"), None
     verdict = health
     if stack is not None and stack.left and pod is not None:
         verdict = Verdict(

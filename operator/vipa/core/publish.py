@@ -93,6 +93,7 @@ def accepted(
         _active(record, decision),
         _protected(snapshot, record, decision),
         _move_refused(vipa, decision),
+        _overlapping(vipa, decision),
         services.conflict(snapshot.world, vipa),
         conditions.unknown_stack(snapshot.world, vipa.key.namespace, _named(vipa)),
         conditions.not_supported(vipa.unsupported),
@@ -163,6 +164,16 @@ def _move_refused(vipa: Vipa, decision: Decision) -> Condition | None:
         return None
     text = f"move.to names {pin}, which neither primary nor a ranking names"
     return Condition(type="MoveRefused", status=TRUE, reason="NotRanked", message=text)
+
+
+def _overlapping(vipa: Vipa, decision: Decision) -> Condition | None:
+    """A stack of `backups` that is named once more; the rankings concerned say the same."""
+    own = {rank.stack for rank in vipa.spec.backups}
+    twice = sorted(r.stack for r in decision.chain if r.entry.overlaps and r.stack in own)
+    if not twice:
+        return None
+    text = "ranked more than once, the highest rank counts: " + ", ".join(twice)
+    return Condition(type="Overlapping", status=TRUE, reason="Overlapping", message=text)
 
 
 def is_deactivated(snapshot: Snapshot, stack: Key, vipa: Vipa) -> bool:

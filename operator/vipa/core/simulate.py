@@ -15,7 +15,9 @@ from vipa.core import acceptance
 from vipa.core import plan as planning
 from vipa.core.cluster import Key, Node, Ready
 from vipa.core.inventory import Inventory
+from vipa.core.ownership import Decision
 from vipa.core.reasons import Kept
+from vipa.core.record import Move
 from vipa.core.resources import Vipa
 from vipa.core.snapshot import Snapshot
 
@@ -116,7 +118,7 @@ def fates(snapshot: Snapshot, failures: Iterable[Failure]) -> Iterator[Fate]:
     """
     before = planning.make(snapshot).after
     after = planning.make(fail(before, failures)).after
-    for key, vipa in sorted(before.world.vipas.items()):
+    for vipa in sorted(before.world.vipas.values(), key=lambda one: one.key):
         if acceptance.answer(before, vipa).accepted:
             yield _fate(before, after, vipa)
 
@@ -127,13 +129,6 @@ def _fate(before: Snapshot, after: Snapshot, vipa: Vipa) -> Fate:
     decided = planning.decision(after, after.world.vipas[key])
     changed = (old.holder if old else None) != (new.holder if new else None)
     move = new.last_move if new and changed else None
-    if decided.kept:
-        why = f"{decided.stack} keeps it ({decided.kept}): nobody else can take it"
-    elif not decided.stack:
-        why = _nobody(decided.chain[0].verdict.message if decided.chain else "")
-    else:
-        verdicts = {r.stack: r.verdict.message for r in decided.chain}
-        why = verdicts.get(move.source, "") if move else ""
     return Fate(
         vipa=key,
         address=vipa.spec.address,
@@ -141,15 +136,24 @@ def _fate(before: Snapshot, after: Snapshot, vipa: Vipa) -> Fate:
         to=new.owner if new else "",
         epoch=new.epoch if new else None,
         reason=move.reason if move else "",
-        why=why,
+        why=_why(decided, move),
         successors=tuple(r.stack for r in decided.successors),
         lost=_unserved(after, key),
         before_lost=_unserved(before, key),
     )
 
 
-def _nobody(first: str) -> str:
-    return f"no candidate is eligible: {first}" if first else "no stack is ranked for it"
+def _why(decided: Decision, move: Move | None) -> str:
+    """What befell the owner of before, or why nobody serves."""
+    found = {r.stack: r.verdict.message for r in decided.chain}
+    if decided.kept:
+        own = found.get(decided.stack, "neither primary nor a ranking names it")
+        return f"{own}; nobody else can take it: {decided.stack} keeps it ({decided.kept})"
+    if decided.stack:
+        return found.get(move.source, "") if move else ""
+    if not decided.chain:
+        return "neither primary nor a ranking names a stack"
+    return "no candidate is eligible: " + decided.chain[0].verdict.message
 
 
 def _unserved(snapshot: Snapshot, key: Key) -> bool:

@@ -126,8 +126,6 @@ def _target(entry: Fields, port: int) -> int | str:
     value = entry.get("targetPort")
     if value is None:
         return port
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     if isinstance(value, str) and len(value) <= 15 and forms.is_port_name(value):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:

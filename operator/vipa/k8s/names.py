@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import quote
 
+from vipa.core import spec
+
 GROUP = "sysplex.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -14,8 +16,8 @@ MANAGED_BY_VALUE = "vipa.sysplex.dev"
 LOAD_BALANCER_CLASS = f"{GROUP}/vipa"
 
 # Labels.
-SYSPLEX = f"{GROUP}/sysplex"
-STACK = f"{GROUP}/stack"
+SYSPLEX = spec.SYSPLEX_LABEL
+STACK = spec.STACK_LABEL
 VIPA = f"{GROUP}/vipa"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SERVICE_NAME = "kubernetes.io/service-name"

@@ -20,16 +20,19 @@ from vipa.k8s import names, raw
 
 Body = dict[str, object]
 
-# Fields that exist for one type of Service only.
-OF_LOAD_BALANCER = (
+# What of the spec is ours beside the ports; the last three exist for a LoadBalancer only.
+OURS = (
+    "type",
+    "sessionAffinity",
     "loadBalancerClass",
     "allocateLoadBalancerNodePorts",
     "externalTrafficPolicy",
 )
-OURS = ("type", "sessionAffinity", *OF_LOAD_BALANCER)
 
 
 class Applied(NamedTuple):
+    """The annotation in its four parts."""
+
     digest: str
     shape: str
     labels: tuple[str, ...]
@@ -83,6 +86,7 @@ def body(action: ApplyService) -> Body:
     note_keys = tuple(sorted(action.annotations.keys() - {names.APPLIED}))
     shape = _shape(asked, labels, action.annotations, label_keys, note_keys)
     applied = Applied(action.applied, shape, label_keys, note_keys)
+    annotations = {**action.annotations, names.APPLIED: str(applied)}
     owner = {
         "apiVersion": names.API_VERSION,
         "kind": "VIPA",
@@ -96,7 +100,7 @@ def body(action: ApplyService) -> Body:
             "name": action.key.name,
             "namespace": action.key.namespace,
             "labels": labels,
-            "annotations": {**action.annotations, names.APPLIED: str(applied)},
+            "annotations": annotations,
             "ownerReferences": [owner],
         },
         "spec": asked,
@@ -110,10 +114,6 @@ def correction(action: ApplyService) -> Body:
     node port, once given, goes only in the write that says that there shall be none.
     """
     asked = spec(action)
-    for name in OF_LOAD_BALANCER:
-        asked.setdefault(name, None)
-    if asked["sessionAffinity"] == "None":
-        asked["sessionAffinityConfig"] = None
     if action.drops_selector:
         asked["selector"] = None
     return asked

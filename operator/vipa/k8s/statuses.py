@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from vipa.core.record import Move
 from vipa.core.resources import (
@@ -45,7 +44,7 @@ VIPA = {
 
 def _filled(found: Body) -> Body:
     """Without what is empty. Numbers and booleans are never empty."""
-    return {k: v for k, v in found.items() if v is not None and v != "" and v != []}
+    return {k: v for k, v in found.items() if v not in (None, "", [])}
 
 
 def _named(value: object, table: Mapping[str, str]) -> Body:

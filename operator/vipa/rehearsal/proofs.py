@@ -7,28 +7,20 @@ knows nothing but what is in the API.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from vipa.core import actions as act
 from vipa.core import outcome
 from vipa.core import plan as planning
+from vipa.core.cluster import Key, Node
 from vipa.core.inventory import Inventory, Object
 from vipa.core.plan import Plan
-from vipa.core.record import Record
+from vipa.core.record import Holder, Record
+from vipa.core.resources import Stack, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import remembering
 
 ROUNDS = 4
-
-
-@dataclass(slots=True)
-class End:
-    """A world at rest, the events that were said on the way, and the records written."""
-
-    world: Inventory
-    events: set[str]
-    records: list[Record]
-    restless: tuple[str, ...] = ()
 
 
 def described(action: act.Action) -> str:
@@ -37,81 +29,137 @@ def described(action: act.Action) -> str:
     return f"{verb} {action.key}" + (f" ({action.reason})" if action.reason else "")
 
 
-def rest(snapshot: Snapshot, end: End) -> End:
-    """Plan and carry out until nothing is left to do; more than one round is against I6."""
-    memory = remembering.copied(snapshot.memory)
-    for number in range(ROUNDS):
-        plan = planning.make(replace(snapshot, world=end.world, memory=memory))
-        if not plan.actions:
-            return end
-        if number:
-            end.restless += tuple(described(action) for action in plan.actions)
-        memory = remembering.copied(plan.after.memory)
-        for action in plan.actions:
-            carry_out(end, memory, action)
-    return end
+@dataclass(slots=True, kw_only=True)
+class End:
+    """Where a plan leads: the objects, the events said and the terms of office on the way."""
+
+    things: dict[str, Object]
+    events: set[str]
+    terms: set[Term]
 
 
-def carry_out(end: End, memory: Memory, action: act.Action) -> None:
-    remembering.acted(memory, end.world, action)
-    if isinstance(action, act.Emit):
-        end.events.add(action.name)
-    if isinstance(action, act.WriteRecord):
-        end.records.append(action.record)
-    outcome.apply(end.world, action)
+Term = tuple[str, int, Holder | None]
 
 
-def broken(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
-    """Every cut of this plan that leads elsewhere than the plan itself, in words."""
-    whole = End(snapshot.world.copy(), set(), [])
-    memory = remembering.copied(plan.after.memory)
-    for action in plan.actions:
-        carry_out(whole, memory, action)
+def _term(record: Record) -> Term:
+    return record.vipa_uid, record.epoch, record.holder
+
+
+def broken(snapshot: Snapshot, plan: Plan, *, both: bool = True) -> Iterator[str]:
+    """Every cut of this plan that leads elsewhere than the plan itself, in words.
+
+    `both` False: each cut with one of the two operators in turn, for walks of thousands of plans.
+    """
+    so_far = _begin(snapshot, plan)
+    whole = _end(so_far, plan)
     for cut in range(len(plan.actions)):
+        done = described(plan.actions[cut - 1]) if cut else "nothing"
         for fresh in (False, True):
-            found = _cut(snapshot, plan, cut, fresh=fresh)
-            who = "a fresh operator" if fresh else "the same operator"
-            done = described(plan.actions[cut - 1]) if cut else "nothing"
-            for text in differences(whole, found):
+            if not both and fresh is not (cut % 2 == len(plan.actions) % 2):
+                continue
+            memory = Memory() if fresh else remembering.copied(so_far.memory)
+            again = planning.make(replace(snapshot, world=so_far.world, memory=memory))
+            for text in _differences(whole, _end(so_far, again)):
+                who = "a fresh operator" if fresh else "the same operator"
                 yield f"cut off after {cut} ({done}), {who} ends elsewhere: {text}"
-            for text in found.restless:
-                yield f"cut off after {cut} ({done}), {who} finds no rest: {text}"
+        so_far.take(plan.actions[cut])
 
 
-def _cut(snapshot: Snapshot, plan: Plan, cut: int, *, fresh: bool) -> End:
-    end = End(snapshot.world.copy(), set(), [])
+@dataclass(slots=True, kw_only=True)
+class _SoFar:
+    """What has happened when a plan is cut off."""
+
+    world: Inventory
+    memory: Memory
+    events: set[str]
+    terms: set[Term]
+
+    def take(self, action: act.Action) -> None:
+        remembering.acted(self.memory, self.world, action)
+        if isinstance(action, act.Emit):
+            self.events.add(action.name)
+        if isinstance(action, act.WriteRecord):
+            self.terms.add(_term(action.record))
+        outcome.apply(self.world, action)
+
+
+def _begin(snapshot: Snapshot, plan: Plan) -> _SoFar:
     memory = remembering.copied(snapshot.memory)
     memory.verdicts = dict(plan.after.memory.verdicts)
     memory.joins = dict(plan.after.memory.joins)
-    for action in plan.actions[:cut]:
-        carry_out(end, memory, action)
-    if fresh:
-        memory = Memory()
-    return rest(replace(snapshot, world=end.world, memory=memory), end)
+    return _SoFar(world=snapshot.world.copy(), memory=memory, events=set(), terms=set())
 
 
-def differences(whole: End, found: End) -> Iterator[str]:
-    """What is not the same in two ends. Where an object was read does not matter, what it says does."""
-    yield from worlds(whole.world, found.world)
+def _end(so_far: _SoFar, plan: Plan) -> End:
+    said = {action.name for action in plan.actions if isinstance(action, act.Emit)}
+    written = {_term(a.record) for a in plan.actions if isinstance(a, act.WriteRecord)}
+    return End(
+        things=_bare(plan.after.world),
+        events=so_far.events | said,
+        terms=so_far.terms | written,
+    )
+
+
+def _differences(whole: End, found: End) -> Iterator[str]:
+    yield from _unlike(whole.things, found.things)
     for name in sorted(whole.events ^ found.events):
         yield f"event {name} is {'missing' if name in whole.events else 'said too much'}"
-    terms = {(r.vipa_uid, r.epoch, r.holder) for r in whole.records}
-    for record in found.records:
-        if (record.vipa_uid, record.epoch, record.holder) not in terms:
-            yield f"an owner between: {record.vipa} {record.owner} epoch {record.epoch}"
+    for uid, epoch, holder in sorted(found.terms - whole.terms, key=str):
+        yield f"an owner between: {holder}, epoch {epoch}, VIPA {uid}"
 
 
 def worlds(one: Inventory, other: Inventory) -> Iterator[str]:
-    a, b = ({_id(thing): _bare(thing) for thing in world.objects()} for world in (one, other))
+    """Where two worlds differ, field by field.
+
+    Of join numbers only the order counts: those that a crash left unsaid are lost, never given
+    twice.
+    """
+    yield from _unlike(_bare(one), _bare(other))
+
+
+def _unlike(a: dict[str, Object], b: dict[str, Object]) -> Iterator[str]:
     for name in sorted(a.keys() | b.keys()):
         if a.get(name) != b.get(name):
-            yield f"{name}: {a.get(name)} against {b.get(name)}"
+            yield f"{name} {_where(a.get(name), b.get(name))}"
 
 
-def _id(thing: Object) -> str:
-    key = getattr(thing, "key", None) or getattr(thing, "vipa", None) or getattr(thing, "name", "")
-    return f"{type(thing).__name__} {key}"
+def _bare(world: Inventory) -> dict[str, Object]:
+    place = _places(world)
+    found: dict[str, Object] = {}
+    for thing in world.objects():
+        match thing:
+            case Record():
+                found[f"Record {thing.vipa}"] = replace(thing, version="", uid="")
+            case Node():
+                found[f"Node {thing.name}"] = thing
+            case Stack():
+                status = replace(thing.status, join_number=place[thing.key])
+                found[f"Stack {thing.key}"] = replace(thing, status=status)
+            case Sysplex():
+                status = replace(thing.status, joins=0)
+                found[f"Sysplex {thing.key}"] = replace(thing, status=status)
+            case _:
+                found[f"{type(thing).__name__} {thing.key}"] = thing
+    return found
 
 
-def _bare(thing: Object) -> Object:
-    return replace(thing, version="", uid="") if isinstance(thing, Record) else thing
+def _places(world: Inventory) -> dict[Key, int]:
+    """The place of each stack in the order of joining its Sysplex; 0 where it never joined."""
+    groups: dict[Key, set[int]] = {}
+    for stack in world.stacks.values():
+        group = groups.setdefault(Key(stack.key.namespace, stack.sysplex), {0})
+        group.add(stack.status.join_number)
+    order = {group: sorted(numbers) for group, numbers in groups.items()}
+    return {
+        key: order[Key(key.namespace, stack.sysplex)].index(stack.status.join_number)
+        for key, stack in world.stacks.items()
+    }
+
+
+def _where(one: object, other: object, path: str = "") -> str:
+    """The fields in which two values differ, with both sides."""
+    if type(one) is type(other) and is_dataclass(one):
+        names = [f.name for f in fields(one) if getattr(one, f.name) != getattr(other, f.name)]
+        parts = [(n, getattr(one, n), getattr(other, n)) for n in names]
+        return ", ".join(_where(a, b, f"{path}.{n}".lstrip(".")) for n, a, b in parts)
+    return f"{path} {one} against {other}".strip()

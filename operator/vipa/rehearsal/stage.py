@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
 
 HEARTBEAT_EVERY_S = 3.0
+STRATEGIC = "application/strategic-merge-patch+json"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 ACCOUNT_WITHIN_S = 10.0
 # 10.64.0.0/10: no loopback (EndpointSlices refuse it), outside of the usual Service CIDRs.
 FIRST_IP = (10 << 24) + (64 << 16) + 1
+
+Raw = Mapping[str, Any]
 
 
 def condition(type_: str, status: str, reason: str) -> dict[str, str]:
@@ -35,10 +38,14 @@ def condition(type_: str, status: str, reason: str) -> dict[str, str]:
 
 
 class Stage:
-    """The nodes and pods that one rehearsal, demo or test put up; `strike` takes them down."""
+    """The nodes and pods that one rehearsal, demo or test put up; `strike` takes them down.
 
-    def __init__(self, client: Client) -> None:
+    `wrote` is told each object that the API server answers with.
+    """
+
+    def __init__(self, client: Client, wrote: Callable[[Raw], None] = lambda raw: None) -> None:
         self._client = client
+        self._wrote = wrote
         self._ips = itertools.count(FIRST_IP + int(time.time() * 7) % (1 << 20))
         self._nodes: dict[str, bool] = {}
         self._pods: set[tuple[str, str]] = set()
@@ -57,11 +64,17 @@ class Stage:
         wanted = {"kubernetes.io/hostname": name, **(labels or {})}
         if zone:
             wanted["topology.kubernetes.io/zone"] = zone
-        body = {"metadata": {"name": name, "labels": wanted}}
-        await self._create(names.path("Node"), body)
-        await self.node_ready(name, "True")
-        self._nodes[name] = True
-        await self._renew(name)
+        status = {"conditions": [condition("Ready", "True", "KubeletReady")]}
+        await self.node_from({"metadata": {"name": name, "labels": wanted}, "status": status})
+
+    async def node_from(self, raw: Raw) -> None:
+        """A node as its object says, with its status, as a kubelet registers it."""
+        name = str(raw["metadata"]["name"])
+        await self._create(names.path("Node"), raw)
+        found = (raw.get("status") or {}).get("conditions") or ()
+        self._nodes[name] = any(c["type"] == "Ready" and c["status"] == "True" for c in found)
+        if self._nodes[name]:
+            await self.renew(name)
 
     async def node_ready(self, name: str, status: str) -> None:
         """What a node says of itself, or what the node controller says of a silent one."""
@@ -69,14 +82,10 @@ class Stage:
             status, "NodeStatusUnknown"
         )
         self._nodes[name] = status == "True"
-        await self._client.request(
-            "PATCH",
-            names.path("Node", name=name, subresource="status"),
-            {"status": {"conditions": [condition("Ready", status, reason)]}},
-            content_type="application/strategic-merge-patch+json",
-        )
+        found = {"conditions": [condition("Ready", status, reason)]}
+        await self.patch_status("Node", "", name, found)
         if status == "True":
-            await self._renew(name)
+            await self.renew(name)
 
     async def taint(self, name: str, key: str, *, on: bool) -> None:
         path = names.path("Node", name=name)
@@ -85,33 +94,37 @@ class Stage:
         if on:
             kept.append({"key": key, "value": "nodeshutdown", "effect": "NoExecute"})
         body = {"spec": {"taints": kept}}
-        await self._client.request("PATCH", path, body, content_type=names.MERGE)
+        self._wrote(await self._client.request("PATCH", path, body, content_type=names.MERGE))
 
     async def pod(
-        self,
-        namespace: str,
-        name: str,
-        node: str,
-        labels: dict[str, str],
-        *,
-        ready: bool = True,
-        raw: dict[str, Any] | None = None,
+        self, namespace: str, name: str, node: str, labels: dict[str, str], *, ready: bool = True
     ) -> None:
-        """A pod appears on a node, with an address of its own. `raw`: spec given by the user."""
-        spec: dict[str, Any] = dict((raw or {}).get("spec") or {})
-        spec.setdefault("containers", [{"name": "stack", "image": "rehearsal.invalid/none"}])
-        for container in spec["containers"]:
-            container.setdefault("image", "rehearsal.invalid/none")
-        spec["nodeName"] = spec.get("nodeName") or node
+        """A pod appears on a node, with an address of its own."""
+        meta = {"name": name, "namespace": namespace, "labels": labels}
+        await self._pod(meta, {"nodeName": node, "containers": [{"name": "stack"}]})
+        await self.pod_status(namespace, name, ready=ready, ips=[self._next_ip()])
+
+    async def pod_from(self, raw: Raw) -> None:
+        """A pod as its object says, with its status, as a kubelet would write it."""
+        meta, status = raw["metadata"], raw.get("status")
+        await self._pod(meta, raw.get("spec") or {})
+        if status:
+            await self.patch_status("Pod", meta["namespace"], meta["name"], status)
+
+    async def _pod(self, meta: Raw, given: Raw) -> None:
+        spec = {**given, "automountServiceAccountToken": False}
+        # Whatever a node is tainted with: a rehearsal says itself when a pod goes.
         spec["tolerations"] = [{"operator": "Exists"}]
-        spec["automountServiceAccountToken"] = False
-        meta = dict((raw or {}).get("metadata") or {})
-        meta.update({"name": name, "labels": {**(meta.get("labels") or {}), **labels}})
-        body = {"metadata": meta, "spec": spec}
-        await self._create(names.path("Pod", namespace), body)
-        self._pods.add((namespace, name))
-        ips = [one["ip"] for one in ((raw or {}).get("status") or {}).get("podIPs") or ()]
-        await self.pod_status(namespace, name, ready=ready, ips=ips or [self._next_ip()])
+        spec["containers"] = [
+            {"image": "rehearsal.invalid/none", **one} for one in spec.get("containers") or ()
+        ]
+        await self._create(names.path("Pod", meta["namespace"]), {"metadata": meta, "spec": spec})
+        self._pods.add((meta["namespace"], meta["name"]))
+
+    async def patch_status(self, kind: str, namespace: str, name: str, status: Raw) -> None:
+        path = names.path(kind, namespace, name, "status")
+        body = {"status": status}
+        self._wrote(await self._client.request("PATCH", path, body, content_type=STRATEGIC))
 
     async def pod_status(
         self, namespace: str, name: str, *, ready: bool, ips: Iterable[str] = ()
@@ -125,16 +138,13 @@ class Stage:
             status["podIP"] = addresses[0]
         for one in status["conditions"]:
             del one["lastHeartbeatTime"]
-        await self._client.request(
-            "PATCH",
-            names.path("Pod", namespace, name, "status"),
-            {"status": status},
-            content_type="application/strategic-merge-patch+json",
-        )
+        await self.patch_status("Pod", namespace, name, status)
 
     async def pod_stop(self, namespace: str, name: str) -> None:
         """Deletion with notice: the object stays, terminating, until `pod_gone`."""
-        await self._delete(names.path("Pod", namespace, name), {"gracePeriodSeconds": 3600})
+        answer = await self._delete(names.path("Pod", namespace, name), {"gracePeriodSeconds": 3600})
+        if answer.get("kind") == "Pod":
+            self._wrote(answer)
 
     async def pod_gone(self, namespace: str, name: str) -> None:
         await self._delete(names.path("Pod", namespace, name), {"gracePeriodSeconds": 0})
@@ -144,25 +154,38 @@ class Stage:
         """Take everything down again."""
         for namespace, name in list(self._pods):
             await self.pod_gone(namespace, name)
+        await self.strike_nodes()
+
+    async def strike_nodes(self) -> None:
         for name in list(self._nodes):
             del self._nodes[name]
             await self._delete(names.path("Node", name=name), {})
             await self._delete(f"{LEASES}/{name}", {})
 
+    async def node_deleted(self, name: str) -> None:
+        """The node was deleted: its Lease goes too, and no heartbeat may bring that back."""
+        self.forget_node(name)
+        await self._delete(f"{LEASES}/{name}", {})
+
     def forget_node(self, name: str) -> None:
         """The node was deleted by somebody else: no heartbeat may bring its Lease back."""
         self._nodes.pop(name, None)
+
+    def forget(self) -> None:
+        """Everything was deleted by somebody else."""
+        self._nodes.clear()
+        self._pods.clear()
 
     def _next_ip(self) -> str:
         value = next(self._ips)
         return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
 
-    async def _create(self, path: str, body: dict[str, Any]) -> None:
+    async def _create(self, path: str, body: Raw) -> None:
         """POST; a new namespace gets its ServiceAccount a moment later than itself."""
         deadline = time.monotonic() + ACCOUNT_WITHIN_S
         while True:
             try:
-                await self._client.request("POST", path, body)
+                self._wrote(await self._client.request("POST", path, body))
                 return
             except ApiError as error:
                 waiting = error.status == 403 and "serviceaccount" in str(error)
@@ -170,12 +193,13 @@ class Stage:
                     raise
                 await asyncio.sleep(0.05)
 
-    async def _delete(self, path: str, options: dict[str, Any]) -> None:
+    async def _delete(self, path: str, options: dict[str, Any]) -> Raw:
         try:
-            await self._client.request("DELETE", path, options)
+            return await self._client.request("DELETE", path, options)
         except ApiError as error:
             if error.status != 404:
                 raise
+            return {}
 
     async def _beat_forever(self) -> None:
         while True:
@@ -183,11 +207,11 @@ class Stage:
             for name, reports in list(self._nodes.items()):
                 if reports:
                     try:
-                        await self._renew(name)
+                        await self.renew(name)
                     except ApiError:
                         continue  # the API server is away: as a kubelet, try again at the next beat
 
-    async def _renew(self, name: str) -> None:
+    async def renew(self, name: str) -> None:
         moment = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
         spec = {

@@ -56,7 +56,7 @@ class World:
         self.second = 0
         self._raw: dict[Id, dict[str, Any]] = {}
         self._uids = 0
-        self._changed: Callable[[Object, bool], None] = lambda thing, gone: None
+        self._watchers: list[Callable[[Object, bool], None]] = []
 
     @property
     def now(self) -> str:
@@ -64,7 +64,11 @@ class World:
 
     def watch(self, seen: Callable[[Object, bool], None]) -> None:
         """Be told of every object that others than the operator put or remove."""
-        self._changed = seen
+        self._watchers.append(seen)
+
+    def _changed(self, thing: Object, gone: bool) -> None:
+        for seen in self._watchers:
+            seen(thing, gone)
 
     def raw(self, kind: str, key: Key) -> dict[str, Any] | None:
         """The object as its user wrote it; a Stack that the operator made has the defaults."""

@@ -52,7 +52,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Options:
         raise BadOption("set VIPA_ALLOWED_CIDRS, for example to '198.51.100.0/24'")
     return Options(
         allowed=allowed,
-        host=env.get("VIPA_HTTP_HOST", Options.host),
+        host=env.get("VIPA_HTTP_HOST", "0.0.0.0"),  # noqa: S104
         port=int(env.get("VIPA_HTTP_PORT", "8080")),
     )
 
@@ -111,7 +111,7 @@ def apply(settings: kopf.OperatorSettings) -> None:
     settings.watching.label_selectors["pods"] = names.SYSPLEX  # selected by the server
     settings.networking.connect_timeout = 3
     settings.networking.request_timeout = 10
-    settings.networking.error_backoffs = Backoffs()  # type: ignore[assignment]
+    settings.networking.error_backoffs = Backoffs()
     settings.persistence.finalizer = f"{names.GROUP}/unused"
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()

@@ -1,0 +1,110 @@
+"""The demo: `make demo`, or `make demo KEEP=1` to go on playing.
+
+With the demo kept: `hack/demo fail|recover STACK`, `hack/demo down|up NODE`, `hack/demo --stop`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+
+from scene import HOME, NAMESPACE, PLANE, ROOT, Operator, Scene, detach, end_detached
+from scene import keep_alive, plane
+from story import Broken, Story
+
+KEPT = """
+Left running. To play:
+  export KUBECONFIG={kubeconfig}
+  hack/controlplane kubectl demo get vipas,stacks,sysplexes,vipabackups
+  hack/controlplane kubectl demo describe vipa web
+  .venv/bin/vipa status
+  .venv/bin/vipa explain web
+  .venv/bin/vipa simulate --fail zone/zone-a
+  .venv/bin/python hack/demo fail sysa       (recover sysa, down n1, up n1)
+  .venv/bin/python hack/demo --stop          ends all of it
+"""
+
+
+async def perform(keep: bool) -> int:
+    began = time.monotonic()
+    end_detached()
+    HOME.mkdir(parents=True, exist_ok=True)
+    kubeconfig = plane("up", PLANE)
+    operator = Operator(plane("install", PLANE))
+    scene = await Scene.open(kubeconfig)
+    story = Story(scene, operator, kubeconfig)
+    kept = False
+    try:
+        operator.start()
+        await scene.put_up()
+        await asyncio.to_thread(
+            plane, "kubectl", PLANE, "apply", "--server-side", "-f", str(ROOT / "examples")
+        )
+        story.say("control plane, CRDs and operator are up; examples/ is applied", "bold")
+        await story.run()
+        story.table()
+        print(f"\n{len(story.moves)} moves, {time.monotonic() - began:.0f} s in all")
+        kept = keep
+    except Broken as error:
+        print(f"demo: {error}; see build/demo/operator.log", file=sys.stderr)
+        return 1
+    finally:
+        await scene.close()
+        if kept:
+            detach("--heartbeats", kubeconfig)
+        else:
+            operator.end()
+            plane("down", PLANE)
+            shutil.rmtree(HOME, ignore_errors=True) if sys.exc_info()[0] is None else None
+    if kept:
+        print(KEPT.format(kubeconfig=kubeconfig))
+    return 0
+
+
+async def play(verb: str, name: str) -> int:
+    """One failure, or its end, by hand."""
+    scene = await Scene.open(plane("up", PLANE))
+    try:
+        match verb:
+            case "fail":
+                await scene.fail(name)
+            case "recover":
+                await scene.recover(name)
+            case "down":
+                await scene.node(name, "Unknown")
+            case "up":
+                await scene.node(name, "True")
+    finally:
+        await scene.close()
+    print(f"{verb} {name}: see `kubectl get vipas -n {NAMESPACE}`")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="hack/demo", description=__doc__)
+    parser.add_argument("verb", nargs="?", choices=["fail", "recover", "down", "up"])
+    parser.add_argument("name", nargs="?", help="a stack (fail, recover) or a node (down, up)")
+    parser.add_argument("--keep", action="store_true", help="leave everything running")
+    parser.add_argument("--stop", action="store_true", help="end what --keep left running")
+    parser.add_argument("--heartbeats", metavar="KUBECONFIG", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.heartbeats:
+        asyncio.run(keep_alive(options.heartbeats))
+    elif options.stop:
+        end_detached()
+        plane("down", PLANE)
+        shutil.rmtree(HOME, ignore_errors=True)
+    elif options.verb:
+        if not options.name:
+            parser.error(f"{options.verb} needs a name")
+        return asyncio.run(play(options.verb, options.name))
+    else:
+        return asyncio.run(perform(options.keep))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

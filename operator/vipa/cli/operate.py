@@ -1,0 +1,72 @@
+"""`vipa operator`: run the operator until it is told to end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from vipa.cli import logs
+from vipa.cli.options import AllowedOption
+from vipa.cli.problems import ProblemError
+
+
+class Level(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+KubeconfigOption = Annotated[
+    str | None, typer.Option("--kubeconfig", help="Path of the kubeconfig; in a pod its account.")
+]
+ContextOption = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
+HostOption = Annotated[str, typer.Option("--host", help="Address of health and metrics.")]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Their port; 0: none of them.")
+]
+FormatOption = Annotated[Format, typer.Option("--log-format", help="text or json.")]
+LevelOption = Annotated[
+    Level, typer.Option("--log-level", help="debug, info, warning or error.", case_sensitive=False)
+]
+
+
+def operator(  # noqa: PLR0913, PLR0917 - these are the operator's options
+    allowed: AllowedOption = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    host: HostOption = "0.0.0.0",  # probes and scrapes come from outside of the pod
+    port: PortOption = 8080,
+    log_format: FormatOption = Format.TEXT,
+    log_level: LevelOption = Level.INFO,
+) -> None:
+    """Run the operator. Ends on SIGTERM and Ctrl-C.
+
+    --allowed-cidr is required: whoever may create a VIPA must not thereby capture an address.
+    """
+    if not allowed:
+        raise typer.BadParameter(
+            "--allowed-cidr is required: the addresses that VIPAs may have, "
+            "for example --allowed-cidr 198.51.100.0/24"
+        )
+    logs.configure(log_format, log_level)
+    # Imported here: a second that no other command needs.
+    from vipa.k8s.access import NoAccess  # noqa: PLC0415
+    from vipa.shell import app  # noqa: PLC0415
+    from vipa.shell.settings import Options  # noqa: PLC0415
+    from vipa.shell.sight import NotAllowed  # noqa: PLC0415
+
+    options = Options(
+        allowed=tuple(allowed), kubeconfig=kubeconfig, context=context, host=host, port=port
+    )
+    try:
+        app.run(options)
+    except (NoAccess, NotAllowed, OSError) as error:
+        raise ProblemError(str(error)) from error

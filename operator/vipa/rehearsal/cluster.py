@@ -1,0 +1,168 @@
+"""The cluster engine: a real API server and the real operator process; nodes and pods are objects.
+
+It runs where the kubeconfig points to, and only if that cluster says that it may be broken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vipa.core import explain
+from vipa.core.cluster import Key
+from vipa.core.explain import Explanation
+from vipa.core.snapshot import Snapshot
+from vipa.k8s import access
+from vipa.k8s.client import ApiError, Client
+from vipa.rehearsal import objects
+from vipa.rehearsal import steps as do
+from vipa.rehearsal.background import Background
+from vipa.rehearsal.clusterrun import ClusterRun
+from vipa.rehearsal.observation import Observation
+from vipa.rehearsal.processes import Forks, Operator
+from vipa.rehearsal.steps import CLUSTER, Given, Rehearsal, Verb
+
+MARK = "sysplex-rehearsal"
+BESIDE = "operator.kubeconfig"
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
+class UnusableError(Exception):
+    """This cluster cannot be rehearsed on; the message says why and what would be right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which cluster, as kubectl takes it, and as whom the operator runs there.
+
+    Without `operator_kubeconfig` a file of that name beside the kubeconfig is taken, else the
+    kubeconfig itself, whose account may well be above RBAC and admission policies.
+    """
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    operator_kubeconfig: str | None = None
+    allowed: tuple[str, ...] = EVERYWHERE
+
+    @property
+    def path(self) -> str:
+        listed = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+        return self.kubeconfig or listed or str(Path.home() / ".kube" / "config")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The cluster, as a command of `vipa` is told it."""
+        given = ("--kubeconfig", self.kubeconfig), ("--context", self.context)
+        return [word for name, value in given if value for word in (name, value)]
+
+    @property
+    def operator_arguments(self) -> list[str]:
+        beside = Path(self.path).with_name(BESIDE)
+        found = self.operator_kubeconfig or (str(beside) if beside.exists() else None)
+        return ["--kubeconfig", found] if found else self.arguments
+
+
+class Cluster:
+    """Raises UnusableError where rehearsals do not belong."""
+
+    name = CLUSTER
+
+    def __init__(self, place: Place) -> None:
+        self._background = Background()
+        self._client: Client | None = None
+        self._forks = Forks()
+        self._run: ClusterRun | None = None
+        try:
+            self._run = self._background.run(self._open(place))
+        except (ApiError, access.NoAccess) as error:
+            self.close()
+            raise UnusableError(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def run(self) -> ClusterRun:
+        assert self._run is not None
+        return self._run
+
+    def skips(self, rehearsal: Rehearsal) -> str:
+        known = set(objects.VERSIONS)
+        for step in rehearsal.steps:
+            for verb in step.do:
+                if isinstance(verb, do.Move) and verb.once and len(step.do) > 1 and not step.live:
+                    return "`move --once` waits for the operator, which a list of verbs ends"
+                if isinstance(verb, do.Apply) and verb.kind not in known:
+                    return f"this engine knows no {verb.kind}"
+        strange = sorted({str(raw["kind"]) for raw in rehearsal.given.objects} - known)
+        return f"this engine knows no {strange[0]}" if strange else ""
+
+    def setup(self, given: Given) -> None:
+        self._background.run(self.run.setup(given))
+
+    def do(self, verbs: Sequence[Verb], *, live: bool = False) -> None:
+        self._background.run(self.run.do(verbs, live=live))
+
+    def settle(self) -> None:
+        self._background.run(self.run.settle())
+
+    def restart(self) -> None:
+        self._background.run(self.run.restart())
+
+    def waits(self) -> bool:
+        return self._background.run(self.run.waits())
+
+    def observe(self) -> Observation:
+        return self._background.run(self._observe())
+
+    def explain(self, vipa: Key) -> Explanation | None:
+        seen = self.observe()
+        return explain.explain(Snapshot(world=seen.world, now=seen.now), vipa)
+
+    def log(self) -> str:
+        """What the operator has logged in this rehearsal."""
+        return self.run.operator.log()
+
+    def close(self) -> None:
+        self._background.run(self._close())
+        self._background.close()
+
+    async def _open(self, place: Place) -> ClusterRun:
+        found = await access.from_kubeconfig(place.kubeconfig, place.context)
+        client = self._client = Client(found)
+        await _marked(client)
+        await self._forks.open()
+        operator = Operator(self._forks, place.operator_arguments, place.allowed)
+        run = ClusterRun(client, self._forks, operator, place.arguments)
+        await run.open()
+        return run
+
+    async def _close(self) -> None:
+        try:
+            if self._run is not None:
+                await self._run.close()
+                await self._run.operator.close()
+        finally:
+            await self._forks.close()
+            if self._client is not None:
+                await self._client.close()
+
+    async def _observe(self) -> Observation:
+        assert self._client is not None
+        return self.run.seen.observation(self._client.clock.now(), self.run.restless)
+
+
+async def _marked(client: Client) -> None:
+    """Rehearsals break things on purpose: a wrong context must not be enough to break a real one."""
+    try:
+        await client.request("GET", f"/api/v1/namespaces/kube-system/configmaps/{MARK}")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise UnusableError(
+            f"{client.access.server} is not marked as a cluster for rehearsals, which kill nodes, "
+            f"pods and the operator: ConfigMap kube-system/{MARK} is missing; "
+            "`hack/controlplane up NAME` makes a cluster that has it"
+        ) from error

@@ -1,0 +1,171 @@
+"""One cluster for many rehearsals, one after the other: the operator, the streams, the clearing up.
+
+Whatever has to be seen as one snapshot is written while there is no operator; it changes nothing
+that one was there before, because all that it needs to remember is in the API (I4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+
+from vipa.k8s import names
+from vipa.k8s.client import ApiError, Client
+from vipa.rehearsal import steps as do
+from vipa.rehearsal.clusterverbs import LABEL, NAMESPACES, Verbs
+from vipa.rehearsal.clusterworld import ClusterWorld, Lens
+from vipa.rehearsal.processes import Forks, Operator, command
+from vipa.rehearsal.stage import Raw, Stage
+from vipa.rehearsal.steps import Given, Verb
+from vipa.rehearsal.watching import Watching
+
+HOLD_S = 1.0
+POLLED_S = 15.0
+GLANCE_S = 0.02
+COMMAND_WITHIN_S = 40.0
+# Ages are told in whole seconds, and what is written as one snapshot is of one age in the model.
+LATE_IN_A_SECOND = 0.6
+CLEARED = ("VIPA", "VIPABackup", "Stack", "Sysplex", "EndpointSlice", "Service", "Pod")
+
+
+class ClusterRun:
+    """`kubeconfig`: the arguments that name the cluster to a command of `vipa`."""
+
+    def __init__(
+        self, client: Client, forks: Forks, operator: Operator, kubeconfig: Sequence[str]
+    ) -> None:
+        self.client = client
+        self.operator = operator
+        self._forks = forks
+        self._kubeconfig = list(kubeconfig)
+        self._stage = Stage(client, lambda raw: self.seen.wrote(raw))
+        self._watching = Watching(client, lambda *event: self.seen.hear(*event))
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self.seen = ClusterWorld(Lens(f"r{secrets.token_hex(3)}-"))
+        self._verbs = Verbs(self.client, self._stage, self.seen, self._command)
+        self.restless: tuple[str, ...] = ()
+        self._until = 0.0
+
+    async def open(self) -> None:
+        """Raises ApiError. What an engine that was broken off has left behind is removed."""
+        await self._watching.open()
+        await self._stage.open()
+        where = ((NAMESPACES, self._clear_namespace), (names.path("Node"), self._clear_node))
+        for path, clear in where:
+            body = await self.client.request("GET", path, query=(("labelSelector", LABEL),))
+            await asyncio.gather(*(clear(one["metadata"]["name"]) for one in body["items"]))
+
+    async def close(self) -> None:
+        await self.operator.kill()
+        await self._clear()
+        await self._stage.close()
+        await self._watching.close()
+
+    async def setup(self, given: Given) -> None:
+        await self.operator.kill()
+        await self._clear()
+        self.operator.forget_log()
+        self._fresh()
+        await _early_in_a_second()
+        await self._verbs.given(given)
+        await self.operator.start()
+        await self._settle()
+
+    async def do(self, verbs: Sequence[Verb], *, live: bool) -> None:
+        """One verb is written to the running operator, several in its absence unless `live`."""
+        self.seen.begin()
+        apart = not live and (len(verbs) > 1 or self._verbs.stopping)
+        if apart:
+            await self.operator.kill()
+            if sum(isinstance(verb, do.Apply | do.Start) for verb in verbs) > 1:
+                await _early_in_a_second()
+        await self._verbs.next_step()
+        for verb in verbs:
+            await self._verbs.happen(verb)
+        if apart:
+            await self.operator.start()
+        await self._settle()
+
+    async def settle(self) -> None:
+        self.seen.begin()
+        await self._settle()
+
+    async def restart(self) -> None:
+        self.seen.begin()
+        await self.operator.kill()
+        await self._verbs.next_step()
+        await self.operator.start()
+        await self._settle()
+
+    async def waits(self) -> bool:
+        """Wait for anything to change, and to come to rest. False: nothing did for too long."""
+        before = self.seen.heard
+        while time.monotonic() < self._until:
+            self._check()
+            if self.seen.heard != before:
+                await self._rest()
+                return True
+            await asyncio.sleep(GLANCE_S)
+        return False
+
+    async def _settle(self) -> None:
+        self.seen.changed_at = time.monotonic()
+        self._until = time.monotonic() + POLLED_S
+        await self._rest()
+
+    async def _rest(self) -> None:
+        """Until nothing has changed for the time that an expectation has to hold."""
+        self.restless = ()
+        while (left := self.seen.changed_at + HOLD_S - time.monotonic()) > 0:
+            self._check()
+            if time.monotonic() > self._until:
+                last = list(self.seen.actions())[-3:]
+                self.restless = (f"no rest within {POLLED_S:g} s, at last: {'; '.join(last)}",)
+                return
+            await asyncio.sleep(left)
+
+    def _check(self) -> None:
+        self._watching.check()
+        self.operator.check()
+
+    async def _command(self, arguments: list[str]) -> str:
+        """A command of `vipa`: what it printed if it refused."""
+        line = [*arguments, *self._kubeconfig]
+        code, text = await command(self._forks, line, COMMAND_WITHIN_S)
+        return text or f"exit code {code}" if code else ""
+
+    async def _clear(self) -> None:
+        """Remove the run's objects, so that no address is taken when the next one begins.
+
+        The namespaces themselves go when their controller gets to it: nobody waits for that.
+        """
+        spaces = [self.seen.lens.name(one) for one in sorted(self._verbs.namespaces)]
+        await asyncio.gather(self._stage.strike_nodes(), *map(self._clear_namespace, spaces))
+        self._stage.forget()
+
+    async def _clear_namespace(self, name: str) -> None:
+        at_once: Raw = {"gracePeriodSeconds": 0}
+        for kind in CLEARED:
+            await self._remove(names.path(kind, name), at_once)
+        await self._remove(f"{NAMESPACES}/{name}")
+
+    async def _clear_node(self, name: str) -> None:
+        await self._remove(names.path("Node", name=name))
+        await self._stage.node_deleted(name)
+
+    async def _remove(self, path: str, options: Raw | None = None) -> None:
+        try:
+            await self.client.request("DELETE", path, options)
+        except ApiError as error:
+            if error.status not in (404, 409):  # 409: the namespace is on its way already
+                raise
+
+
+async def _early_in_a_second() -> None:
+    fraction = time.time() % 1
+    if fraction > LATE_IN_A_SECOND:
+        await asyncio.sleep(1.0 - fraction)

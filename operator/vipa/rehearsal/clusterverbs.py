@@ -1,0 +1,247 @@
+"""Verbs on a real API server: what kubelets, users and nodes would write, written by us.
+
+The file's names are put under the run's prefix on the way out; what is asked back (which pod
+serves, which nodes are in a zone) is answered by what has been seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from vipa.core import spec
+from vipa.core.cluster import Key, Pod
+from vipa.k8s import names
+from vipa.k8s.client import ApiError, Client
+from vipa.rehearsal import objects
+from vipa.rehearsal import steps as do
+from vipa.rehearsal.clusterworld import ClusterWorld
+from vipa.rehearsal.engine import ImpossibleError
+from vipa.rehearsal.stage import Stage
+from vipa.rehearsal.steps import NAMESPACE, SYSPLEX, Given, Raw, Verb, key_of
+
+NAMESPACES = "/api/v1/namespaces"
+# Marks what a run made, so that a later one can tidy up after one that was broken off.
+LABEL = f"{names.GROUP}/rehearsal"
+TRIES = 10
+WITH_STATUS = ("Pod", "Node", "Service")
+REFUSALS = range(400, 500)
+
+Command = Callable[[list[str]], Awaitable[str]]
+
+
+class Verbs:
+    """The verbs of one run. `command` runs `vipa` and returns its refusal, or nothing."""
+
+    def __init__(self, client: Client, stage: Stage, seen: ClusterWorld, command: Command) -> None:
+        self._client = client
+        self._stage = stage
+        self._seen = seen
+        self._lens = seen.lens
+        self._tag = seen.lens.prefix.rstrip("-")
+        self._command = command
+        self._homes: dict[str, str] = {}
+        self._stopping: list[tuple[Key, str]] = []
+        self.namespaces: set[str] = set()
+
+    @property
+    def stopping(self) -> bool:
+        """Pods that were deleted with notice wait to be gone."""
+        return bool(self._stopping)
+
+    async def given(self, given: Given) -> None:
+        """Everything that a file begins with. Raises ImpossibleError for what the API refuses."""
+        self._homes = {stack.name: stack.node for stack in given.stacks}
+        await self._namespace(NAMESPACE)
+        await asyncio.gather(*(self._node(name, zone) for name, zone in given.nodes.items()))
+        started = (do.Start(stack=stack.name) for stack in given.stacks if stack.started)
+        await asyncio.gather(*map(self._start, started))
+        for raw in given.objects:
+            verb = do.Apply(object=raw)
+            await self.happen(verb)
+            if self._seen.refusals:
+                raise ImpossibleError(verb, f"given: {self._seen.refusals[0]}")
+
+    async def happen(self, verb: Verb) -> None:
+        """Refusals are kept; ImpossibleError where the file is wrong, ApiError where nobody answers."""
+        try:
+            await HAPPENS[type(verb)](self, verb)
+        except ApiError as error:
+            if error.status not in REFUSALS:
+                raise
+            self._seen.refusals.append(self._lens.text(str(error)))
+
+    async def next_step(self) -> None:
+        """Pods that were deleted with notice in an earlier step are gone."""
+        stopping, self._stopping = self._stopping, []
+        for key, uid in stopping:
+            pod = self._seen.world.pods.get(key)
+            if pod is not None and pod.uid == uid:
+                await self._gone(key)
+
+    async def _namespace(self, name: str) -> None:
+        if name in self.namespaces:
+            return
+        self.namespaces.add(name)
+        meta = {"name": self._lens.name(name), "labels": {LABEL: self._tag}}
+        await self._client.request("POST", NAMESPACES, {"metadata": meta})
+
+    async def _node(self, name: str, zone: str) -> None:
+        await self._stage.node(self._lens.name(name), zone, {LABEL: self._tag})
+
+    async def _start(self, verb: do.Start) -> None:
+        name = verb.pod or verb.stack
+        node = verb.node or self._homes.get(verb.stack, "")
+        if not node:
+            raise ImpossibleError(verb, f"start: say on which node, {verb.stack} is not given one")
+        labels = {spec.SYSPLEX_LABEL: SYSPLEX}
+        if name != verb.stack:
+            labels[spec.STACK_LABEL] = verb.stack
+        await self._stage.pod(self._lens.name(NAMESPACE), name, self._lens.name(node), labels)
+
+    async def _stop(self, verb: do.Stop) -> None:
+        for pod in self._meant(verb):
+            await self._stage.pod_stop(self._lens.name(pod.key.namespace), pod.key.name)
+            self._stopping.append((pod.key, pod.uid))
+
+    async def _kill(self, verb: do.Kill) -> None:
+        for pod in self._meant(verb):
+            await self._gone(pod.key)
+
+    async def _gone(self, key: Key) -> None:
+        await self._stage.pod_gone(self._lens.name(key.namespace), key.name)
+        self._seen.removed("Pod", key)
+
+    async def _ready(self, verb: do.PodVerb) -> None:
+        ready = isinstance(verb, do.Recover)
+        for pod in self._meant(verb):
+            where = self._lens.name(pod.key.namespace)
+            await self._stage.pod_status(where, pod.key.name, ready=ready)
+
+    def _meant(self, verb: do.PodVerb) -> list[Pod]:
+        """The named pod; else the serving one, else the oldest; `recover` means all."""
+        world = self._seen.world
+        key = Key(NAMESPACE, verb.stack)
+        pods = [pod for pod in world.members(key) if verb.pod in ("", pod.key.name)]
+        if not pods:
+            what = f"no pod {verb.pod} of stack" if verb.pod else "no pod of stack"
+            raise ImpossibleError(verb, f"{verb}: there is {what} {verb.stack} at this point")
+        if isinstance(verb, do.Recover) or verb.pod:
+            return pods
+        stack = world.stacks.get(key)
+        serving = stack.status.pod_uid if stack is not None else ""
+        return [next((pod for pod in pods if pod.uid == serving), pods[0])]
+
+    async def _report(self, verb: do.NodeVerb) -> None:
+        status = "True" if isinstance(verb, do.Up) else "Unknown"
+        for name in self._nodes(verb, verb.node):
+            await self._stage.node_ready(self._lens.name(name), status)
+
+    def _nodes(self, verb: Verb, text: str) -> list[str]:
+        nodes, zone = self._seen.world.nodes, text.removeprefix("zone/")
+        if zone == text:
+            found = [text] if text in nodes else []
+        else:
+            found = sorted(node.name for node in nodes.values() if node.zone == zone)
+        if not found:
+            raise ImpossibleError(verb, f"{verb}: there is no such node at this point")
+        return found
+
+    async def _taint(self, verb: do.Taint | do.Untaint) -> None:
+        for name in self._nodes(verb, verb.node):
+            await self._stage.taint(self._lens.name(name), verb.key, on=isinstance(verb, do.Taint))
+
+    async def _apply(self, verb: do.Apply) -> None:
+        await self.apply(verb.object)
+
+    async def apply(self, given: Raw) -> None:
+        """Create an object or merge it into the one that is there, as the contract says."""
+        raw, key = self._lens.outward(given), key_of(given)
+        if verb_free := raw["kind"] == "Namespace":
+            await self._namespace(key.name)
+        elif key.namespace:
+            await self._namespace(key.namespace)
+        for attempt in range(0 if verb_free else TRIES):
+            old = await self._live(raw)
+            try:
+                if old is None:
+                    await self._create(raw)
+                else:
+                    await self._replace(old, objects.merged(old, raw), with_status="status" in given)
+            except ApiError as error:
+                if error.reason != "Conflict" or attempt == TRIES - 1:
+                    raise
+            else:
+                return
+
+    async def _live(self, raw: Raw) -> dict[str, Any] | None:
+        key = key_of(raw)
+        try:
+            return await self._client.request("GET", names.path(raw["kind"], *key))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def _create(self, raw: Raw) -> None:
+        match raw["kind"]:
+            case "Pod":
+                await self._stage.pod_from(raw)
+            case "Node":
+                meta = raw["metadata"]
+                labels = {**(meta.get("labels") or {}), LABEL: self._tag}
+                await self._stage.node_from({**raw, "metadata": {**meta, "labels": labels}})
+            case kind:
+                path = names.path(kind, key_of(raw).namespace)
+                self._seen.wrote(await self._client.request("POST", path, objects.created(raw)))
+
+    async def _replace(self, old: Raw, new: Raw, *, with_status: bool) -> None:
+        kind, key = str(new["kind"]), key_of(new)
+        if any(old.get(part) != new.get(part) for part in new if part != "status"):
+            answer = await self._client.request("PUT", names.path(kind, *key), new)
+            self._seen.wrote(answer)
+        if with_status and kind in WITH_STATUS:
+            await self._stage.patch_status(kind, *key, new["status"])
+
+    async def _delete(self, verb: do.Delete) -> None:
+        key = Key(self._lens.name(verb.key.namespace) if verb.key.namespace else "", verb.key.name)
+        options: Mapping[str, Any] = {"gracePeriodSeconds": 0} if verb.kind == "Pod" else {}
+        if verb.kind in do.CLUSTER_WIDE:
+            key = Key("", self._lens.name(verb.key.name))
+        if verb.kind == "Namespace":
+            await self._client.request("DELETE", f"{NAMESPACES}/{key.name}")
+            return
+        await self._client.request("DELETE", names.path(verb.kind, *key), options)
+        self._seen.removed(verb.kind, verb.key)
+        if verb.kind == "Node":
+            await self._stage.node_deleted(key.name)
+
+    async def _move(self, verb: do.Move) -> None:
+        once = ["--once"] if verb.once else []
+        await self._said(["move", verb.vipa.name, "--to", verb.to, *once], verb.vipa)
+
+    async def _unpin(self, verb: do.Unpin) -> None:
+        await self._said(["unpin", verb.vipa.name], verb.vipa)
+
+    async def _said(self, arguments: list[str], vipa: Key) -> None:
+        refusal = await self._command([*arguments, "-n", self._lens.name(vipa.namespace)])
+        if refusal:
+            self._seen.refusals.append(self._lens.text(refusal))
+
+
+HAPPENS: Mapping[type[Verb], Callable[[Verbs, Any], Awaitable[None]]] = {
+    do.Start: Verbs._start,
+    do.Stop: Verbs._stop,
+    do.Kill: Verbs._kill,
+    do.Fail: Verbs._ready,
+    do.Recover: Verbs._ready,
+    do.Down: Verbs._report,
+    do.Up: Verbs._report,
+    do.Taint: Verbs._taint,
+    do.Untaint: Verbs._taint,
+    do.Apply: Verbs._apply,
+    do.Delete: Verbs._delete,
+    do.Move: Verbs._move,
+    do.Unpin: Verbs._unpin,
+}

@@ -1,0 +1,105 @@
+"""Watch streams of everything that a rehearsal looks at, over all namespaces, for as long as an
+engine lives.
+
+They begin at a version at which nothing of ours exists yet, so there is no list to begin with. A
+stream that ends goes on where it stopped; one that cannot is an error, because a change that nobody
+saw would make every count wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import orjson
+
+from vipa.k8s import names
+from vipa.k8s.client import ApiError, Client
+
+KINDS = (
+    "Node",
+    "Pod",
+    "Service",
+    "EndpointSlice",
+    "Event",
+    "Sysplex",
+    "Stack",
+    "VIPA",
+    "VIPABackup",
+)
+AGAIN_S = 0.1
+Hear = Callable[[str, str, bytes], None]
+
+
+class LostSightError(Exception):
+    """A stream could not go on where it stopped."""
+
+
+class Watching:
+    """`hear(kind, type, line)` gets each line undecoded: most of them may be of no interest."""
+
+    def __init__(self, client: Client, hear: Hear) -> None:
+        self._client = client
+        self._hear = hear
+        self._tasks: list[asyncio.Task[None]] = []
+        self._versions: dict[str, str] = {}
+
+    async def open(self) -> None:
+        """Raises ApiError."""
+        body = await self._client.request("GET", names.path("Node"), query=(("limit", "1"),))
+        version = str(body["metadata"]["resourceVersion"])
+        self._versions = dict.fromkeys(KINDS, version)
+        self._tasks = [asyncio.create_task(self._forever(kind)) for kind in KINDS]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raises what ended a stream for good."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    async def _forever(self, kind: str) -> None:
+        while True:
+            try:
+                await self._stream(kind)
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                await asyncio.sleep(AGAIN_S)  # the API server is away; the version still stands
+
+    async def _stream(self, kind: str) -> None:
+        version = self._versions[kind]
+        query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        url = self._client.access.server + names.path(kind)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+        async with self._client.session.get(url, params=query, timeout=timeout) as reply:
+            if reply.status >= 400:
+                raise LostSightError(f"watch of {kind}: HTTP {reply.status}")
+            async for line in reply.content:
+                type_, found = _head(line)
+                if type_ == "ERROR":
+                    raise LostSightError(f"watch of {kind}: {line[:300].decode(errors='replace')}")
+                self._versions[kind] = found or self._versions[kind]
+                if type_ != "BOOKMARK":
+                    self._hear(kind, type_, line)
+
+
+def _head(line: bytes) -> tuple[str, str]:
+    """Type and version of an event."""
+    event: dict[str, Any] = orjson.loads(line)
+    meta = (event.get("object") or {}).get("metadata") or {}
+    return str(event["type"]), str(meta.get("resourceVersion") or "")
+
+
+async def current(client: Client, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+    """An object, or None where there is none. Raises ApiError."""
+    try:
+        return await client.request("GET", names.path(kind, namespace, name))
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
