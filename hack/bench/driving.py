@@ -54,8 +54,8 @@ def turns(size: int) -> tuple[Turn, ...]:
     return (
         Turn(world.NAMESPACE, world.stack, alone, (OURS,)),
         Turn(records.NAMESPACE, world.floor_pod, list(every), (FLOOR,)),
-        Turn(world.NAMESPACE, world.stack, shared, (STOCK,)),
-        Turn(world.NAMESPACE, world.stack, shared, (OURS_BESIDE, STOCK_BESIDE)),
+        Turn(world.NAMESPACE, world.stack, shared[::2], (STOCK,)),
+        Turn(world.NAMESPACE, world.stack, shared[1::2], (OURS_BESIDE, STOCK_BESIDE)),
     )
 
 

@@ -27,6 +27,7 @@ from vipa.k8s import access
 from vipa.k8s.client import ApiError, Client
 
 WARM_UP_VISITS = 5
+SMALLEST = 4
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -38,8 +39,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md alone")
     options = parser.parse_args(arguments)
     options.sizes = sorted(int(size) for size in options.sizes.split(","))
-    if min(*options.sizes, 2) < 2:
-        parser.error("--sizes: at least 2, of which one has a stock Service and one has none")
+    if options.sizes[0] < SMALLEST:
+        parser.error(
+            f"--sizes: at least {SMALLEST}, so that there is a pod for each kind of sample"
+        )
     return options
 
 

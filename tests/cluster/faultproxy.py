@@ -112,9 +112,13 @@ def stream_error(status: int) -> Deed:
     return deed
 
 
-async def hang(_: Exchange) -> web.StreamResponse:
-    """Accepted, neither forwarded nor answered; ends when the client goes away."""
-    await asyncio.Event().wait()
+async def hang(exchange: Exchange) -> web.StreamResponse:
+    """Accepted, neither forwarded nor answered, until the client goes away or `clear`."""
+    exchange.proxy.held.add(exchange)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        exchange.proxy.held.discard(exchange)
     raise AssertionError("unreachable")
 
 
@@ -199,6 +203,8 @@ class FaultProxy:
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
+    held: set[Exchange] = field(default_factory=set)
+    _watches: set[Exchange] = field(default_factory=set)
     session: aiohttp.ClientSession = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
 
@@ -213,7 +219,6 @@ class FaultProxy:
             timeout=aiohttp.ClientTimeout(total=None),
             read_bufsize=2**21,
         )
-        self._watches: set[Exchange] = set()
         app = web.Application(client_max_size=2**24)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
@@ -246,6 +251,8 @@ class FaultProxy:
         return gate
 
     def clear(self) -> None:
+        """No rules, no memory, and nobody waits any more for what will not come."""
+        self._abort(self.held)
         self.rules.clear()
         self.lines.clear()
         self.errors.clear()
@@ -262,15 +269,14 @@ class FaultProxy:
     def cut(self) -> None:
         """End every watch, as an API server does that restarts."""
 
+        self._abort(self._watches)
+
+    def _abort(self, exchanges: set[Exchange]) -> None:
         def end() -> None:
-            for exchange in list(self._watches):
+            for exchange in list(exchanges):
                 exchange.abort()
 
         self.loop.call_soon_threadsafe(end)
-
-    @property
-    def watching(self) -> int:
-        return len(self._watches)
 
     def writes(self, part: str = "") -> list[str]:
         """The writes so far, those with this text in their path."""

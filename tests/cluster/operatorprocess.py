@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -69,11 +70,9 @@ class OperatorProcess:
             return str(answer.read().decode())
 
     def log(self) -> str:
-        self._log.flush()
-        self._log.seek(0)
-        text = self._log.read().decode(errors="replace")
-        self._log.seek(0, 2)
-        return text
+        # Not by seek: the process writes at the offset that this file and it have in common.
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def _pause(self) -> None:
         assert self._process is not None
@@ -89,6 +88,13 @@ class OperatorProcess:
     def end(self) -> int:
         """As kubelet would; the exit code."""
         return self._end(signal.SIGTERM)
+
+    def ended(self, within_s: float = 15) -> int:
+        """The exit code of one that ends by itself."""
+        assert self._process is not None
+        code = self._process.wait(within_s)
+        self._process = None
+        return code
 
     def _end(self, number: int) -> int:
         if self._process is None:

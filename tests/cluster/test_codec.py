@@ -87,6 +87,9 @@ class Wire:
         assert status == 200, body
         return body
 
+    def uid(self, kind: str, name: str) -> str:
+        return str(self.raw(kind, name)["metadata"]["uid"])
+
     def read(self, kind: str, name: str) -> Any:
         """The value; reduced it is the same, as for every object that is read here."""
         raw = self.raw(kind, name)
@@ -465,7 +468,7 @@ FULL = VipaStatus(
 def test_vipa_status_reads_back_whatever_was_there_before(wire: Wire, status: VipaStatus) -> None:
     wire.vipa()
     for one in (status, FULL, status):
-        assert wire.send(act.WriteVipaStatus(key=wire.key("web"), status=one)) == [200]
+        assert wire.send(act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=one)) == [200]
         found = wire.read("VIPA", "web")
         assert isinstance(found, Vipa)
         assert found.status == one
@@ -476,7 +479,7 @@ def test_vipa_that_was_never_active_has_epoch_none(wire: Wire) -> None:
     wire.vipa()
     assert wire.read("VIPA", "web").status == VipaStatus()
     status = VipaStatus(state="Inactive", epoch=0)
-    assert wire.send(act.WriteVipaStatus(key=wire.key("web"), status=status)) == [200]
+    assert wire.send(act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=status)) == [200]
     assert wire.read("VIPA", "web").status == status
 
 
@@ -503,9 +506,9 @@ def test_statuses_of_the_group_read_back(wire: Wire) -> None:
             conditions=conditions,
         )
         sent = (
-            act.WriteSysplexStatus(key=wire.key("plex1"), status=plex),
-            act.WriteStackStatus(key=wire.key("sysa"), status=stack),
-            act.WriteBackupStatus(key=wire.key("ring"), conditions=conditions),
+            act.WriteSysplexStatus(key=wire.key("plex1"), uid=wire.uid("Sysplex", "plex1"), status=plex),
+            act.WriteStackStatus(key=wire.key("sysa"), uid=wire.uid("Stack", "sysa"), status=stack),
+            act.WriteBackupStatus(key=wire.key("ring"), uid=wire.uid("VIPABackup", "ring"), conditions=conditions),
         )
         assert [wire.send(one) for one in sent] == [[200], [200], [200]]
         found = wire.read("Sysplex", "plex1"), wire.read("Stack", "sysa")
@@ -517,8 +520,27 @@ def test_statuses_of_the_group_read_back(wire: Wire) -> None:
         assert [one.issues for one in (*found, backup)] == [(), (), ()]
 
 
+def test_status_does_not_meet_the_next_object_of_the_name(wire: Wire) -> None:
+    wire.vipa()
+    late = act.WriteVipaStatus(key=wire.key("web"), uid="another", status=VipaStatus(epoch=7))
+    assert wire.send(late)[0] in (409, 422)
+    assert wire.read("VIPA", "web").status == VipaStatus()
+
+
+def test_status_written_by_hand_is_gone_after_ours(wire: Wire) -> None:
+    wire.vipa()
+    uid = wire.uid("VIPA", "web")
+    alien = replace(READY, type="Alien")
+    by_hand = replace(FULL, domain="elsewhere", conditions=(alien,))
+    bare = VipaStatus(state="Inactive", epoch=2, conditions=(READY,))
+    for status in (by_hand, bare):
+        write = act.WriteVipaStatus(key=wire.key("web"), uid=uid, status=status)
+        assert wire.send(write) == [200]
+    assert wire.read("VIPA", "web").status == bare
+
+
 def test_status_of_what_is_gone_creates_nothing(wire: Wire) -> None:
-    action = act.WriteVipaStatus(key=wire.key("gone"), status=VipaStatus(state="Pending"))
+    action = act.WriteVipaStatus(key=wire.key("gone"), uid="", status=VipaStatus(state="Pending"))
     assert wire.send(action) == [404]
 
 

@@ -270,6 +270,10 @@ class World:
     def ready(self, pod: str, ready: bool) -> None:
         self._background.run(self._stage.pod_status(self.namespace, pod, ready=ready))
 
+    def stop(self, pod: str) -> None:
+        """Deleted with notice: it is terminating until it is `gone`."""
+        self._background.run(self._stage.pod_stop(self.namespace, pod))
+
     def gone(self, pod: str) -> None:
         self._background.run(self._stage.pod_gone(self.namespace, pod))
 

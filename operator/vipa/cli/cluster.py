@@ -6,11 +6,12 @@ aiohttp takes a third of a second to import, so whoever needs no cluster does no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from vipa.cli.options import Place
+from vipa.cli.options import Place, check_kubeconfig
 from vipa.cli.problems import ProblemError
 from vipa.k8s import access, names
 from vipa.k8s.client import ApiError, Client
@@ -30,6 +31,8 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 @asynccontextmanager
 async def connected(place: Place) -> AsyncIterator[Client]:
     """A client of the cluster that was asked for. Raises ProblemError, also for errors within."""
+    check_kubeconfig(place.kubeconfig)
+    logging.getLogger("kubernetes").setLevel(logging.CRITICAL)  # it says it all by exceptions
     try:
         client = Client(await access.find(place.kubeconfig, place.context))
     except access.NoAccess as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vipa.cli import logs
-from vipa.cli.options import AllowedOption
+from vipa.cli.options import AllowedOption, check_kubeconfig
 from vipa.cli.problems import ProblemError
 
 
@@ -56,6 +56,7 @@ def operator(  # noqa: PLR0913, PLR0917 - these are the operator's options
             "--allowed-cidr is required: the addresses that VIPAs may have, "
             "for example --allowed-cidr 198.51.100.0/24"
         )
+    check_kubeconfig(kubeconfig)
     logs.configure(log_format, log_level)
     # Imported here: a second that no other command needs.
     from vipa.k8s.access import NoAccess  # noqa: PLC0415

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -107,6 +108,12 @@ def named(text: str, kind: str) -> str:
     if not name or (slash and prefix.lower() not in words):
         raise typer.BadParameter(f"{text!r}: write the name of a {kind}, as NAME or {kind}/NAME")
     return name
+
+
+def check_kubeconfig(path: str | None) -> None:
+    """A path that was given is to be a file; the client would only miss a context in it."""
+    if path is not None and not os.path.isfile(path):
+        raise ProblemError(f"--kubeconfig {path}: there is no such file")
 
 
 def vipa_name(text: str) -> str:

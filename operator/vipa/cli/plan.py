@@ -156,8 +156,8 @@ def detail(world: Inventory, action: act.Action) -> str:
 
 def _record(old: Record | None, new: Record) -> str:
     before = old.owner if old is not None else ""
-    if old is not None and old.holder == new.holder:
-        return f"owner {new.owner or 'none'} stays, epoch {new.epoch}"
+    if (old.holder if old is not None else None) == new.holder:
+        return f"{new.owner} stays owner, epoch {new.epoch}" if new.owner else "no owner"
     return f"owner {before or 'none'} -> {new.owner or 'none'}, epoch {new.epoch}"
 
 

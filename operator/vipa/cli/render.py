@@ -105,7 +105,8 @@ def yaml_text(value: Any) -> str:
         def ignore_aliases(self, data: object) -> bool:
             return True
 
-    return str(yaml.dump(value, Dumper=Plain, sort_keys=False, allow_unicode=True, width=4096))
+    plain = json.loads(json.dumps(value))  # words of an enum are words
+    return str(yaml.dump(plain, Dumper=Plain, sort_keys=False, allow_unicode=True, width=4096))
 
 
 def show_yaml(value: Any) -> None:

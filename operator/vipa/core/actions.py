@@ -115,25 +115,31 @@ class DeleteStack(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteVipaStatus(Action):
+    """Guarded by uid, as all statuses: a late one must not meet the next object of the name."""
+
     kind: ClassVar[str] = "VIPA"
+    uid: str
     status: VipaStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStackStatus(Action):
     kind: ClassVar[str] = "Stack"
+    uid: str
     status: StackStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSysplexStatus(Action):
     kind: ClassVar[str] = "Sysplex"
+    uid: str
     status: SysplexStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteBackupStatus(Action):
     kind: ClassVar[str] = "VIPABackup"
+    uid: str
     conditions: tuple[Condition, ...]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from vipa.core.cluster import Pod
 from vipa.core.inventory import NOTHING, Inventory
+from vipa.core.record import DIGITS
 
 
 class Entry(NamedTuple):
@@ -29,9 +30,10 @@ def entries_of(text: str) -> list[Entry]:
         return []
     found = []
     for item in raw if isinstance(raw, list) else []:
-        if isinstance(item, dict) and isinstance(item.get("epoch"), int):
+        epoch = item.get("epoch") if isinstance(item, dict) else None
+        if isinstance(epoch, int) and not isinstance(epoch, bool) and 0 <= epoch < 10**DIGITS:
             vipa, address, status, distribution = (str(item.get(f, "")) for f in Entry._fields[:4])
-            found.append(Entry(vipa, address, status, distribution, item["epoch"]))
+            found.append(Entry(vipa, address, status, distribution, epoch))
     return found
 
 

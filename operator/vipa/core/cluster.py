@@ -86,6 +86,7 @@ class Service:
     applied: str = ""
     intact: bool = True
     selector: bool = False
+    load_balancer_class: str = ""
     ingress: str = ""
     addresses: tuple[str, ...] = ()
 

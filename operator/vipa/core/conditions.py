@@ -12,6 +12,7 @@ from vipa.core.cluster import Key
 from vipa.core.inventory import Inventory
 from vipa.core.resources import Condition
 
+MESSAGE_LONGEST = 1024
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
 
@@ -31,12 +32,17 @@ def merge(
                 type=one.type,
                 status=one.status,
                 reason=one.reason,
-                message=one.message,
+                message=clipped(one.message),
                 generation=generation,
                 since=since,
             )
         )
     return tuple(merged)
+
+
+def clipped(text: str) -> str:
+    """A list of a thousand names is no message, and the API server refuses a very long one."""
+    return text if len(text) <= MESSAGE_LONGEST else text[: MESSAGE_LONGEST - 4] + " ..."
 
 
 def not_supported(fields: Sequence[str]) -> Condition | None:

@@ -12,6 +12,7 @@ from vipa.core import actions as act
 from vipa.core.cluster import Service
 from vipa.core.inventory import Inventory, Object
 from vipa.core.resources import Stack
+from vipa.core.services import OUR_CLASS
 
 
 def of(world: Inventory, action: act.Action) -> tuple[Object, bool] | None:
@@ -52,6 +53,9 @@ def _service(world: Inventory, action: act.ApplyService) -> Service:
         vipa=action.vipa,
         vipa_uid=action.vipa_uid,
         applied=action.applied,
+        load_balancer_class=(action.load_balancer_class or OUR_CLASS)
+        if action.type == "LoadBalancer"
+        else "",
         ingress=action.ingress,
         addresses=(action.ingress,) if action.ingress else (),
     )

@@ -130,7 +130,8 @@ def publish_groups(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
     for key in sorted(scope.sysplexes & world.sysplexes.keys()):
         status = groupstatus.sysplex(snapshot, world.sysplexes[key])
         if status != world.sysplexes[key].status:
-            yield act.WriteSysplexStatus(key=key, status=status, reason="counts")
+            uid = world.sysplexes[key].uid
+            yield act.WriteSysplexStatus(key=key, uid=uid, status=status, reason="counts")
 
 
 def _needed(world: Inventory, stack: Key) -> bool:
@@ -158,7 +159,10 @@ def publish(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
     for key in sorted(scope.backups & world.backups.keys()):
         conditions = groupstatus.backup(snapshot, world.backups[key])
         if conditions != world.backups[key].conditions:
-            yield act.WriteBackupStatus(key=key, conditions=conditions, reason="conditions")
+            uid = world.backups[key].uid
+            yield act.WriteBackupStatus(
+                key=key, uid=uid, conditions=conditions, reason="conditions"
+            )
 
 
 def _publish_vipa(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
@@ -175,7 +179,7 @@ def _publish_vipa(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
         yield from events.unsaid(snapshot, vipa, record)
     status = vipa_status(snapshot, vipa, answer)
     if status != vipa.status:
-        yield act.WriteVipaStatus(key=key, status=status, reason="status")
+        yield act.WriteVipaStatus(key=key, uid=vipa.uid, status=status, reason="status")
 
 
 def vipa_status(snapshot: Snapshot, vipa: Vipa, answer: Answer) -> VipaStatus:
@@ -193,7 +197,8 @@ def _publish_stack(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
         return  # a number is shown only after the Sysplex has it: it is never given twice (I4)
     status = groupstatus.stack(snapshot, stack, judged)
     if status != stack.status:
-        yield act.WriteStackStatus(key=key, status=status, reason=str(judged.verdict.reason))
+        reason = str(judged.verdict.reason)
+        yield act.WriteStackStatus(key=key, uid=stack.uid, status=status, reason=reason)
 
 
 def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:

@@ -16,6 +16,9 @@ from typing import NamedTuple
 from vipa.core.cluster import Key
 
 
+DIGITS = 18
+
+
 class Move(NamedTuple):
     """The last change of holder. `to` is empty for a release, `source` for an activation."""
 
@@ -92,8 +95,11 @@ class Remembered(NamedTuple):
 def parse_fence(text: str) -> tuple[int, int] | None:
     """`prefix.epoch` as two integers, or None: a fence edited by hand is no fence."""
     prefix, point, epoch = text.partition(".")
-    if not (
-        point and prefix.isascii() and prefix.isdigit() and epoch.isascii() and epoch.isdigit()
-    ):
+    if not (point and is_count(prefix) and is_count(epoch)):
         return None
     return int(prefix), int(epoch)
+
+
+def is_count(text: str) -> bool:
+    """At most 18 digits, as the admission policy reads them: what fits into 64 bits."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS

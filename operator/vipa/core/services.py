@@ -16,6 +16,7 @@ from vipa.core.inventory import NOTHING, Inventory, service_name
 from vipa.core.resources import Condition, Vipa
 from vipa.core.snapshot import Snapshot
 
+OUR_CLASS = "sysplex.dev/vipa"
 MIRROR = "endpointslicemirroring-controller.k8s.io"
 
 
@@ -94,6 +95,10 @@ def plan(snapshot: Snapshot, key: Key, vipa: Vipa | None) -> Iterator[Action]:
     if present is not None and present.vipa_uid != vipa.uid:
         return
     apply = wanted(world, vipa, present)
+    if present is not None and present.load_balancer_class and _class_changed(apply, present):
+        # The API server refuses to change a class; the next round makes the Service anew.
+        yield DeleteService(key=name, uid=present.uid, reason="another load balancer class")
+        return
     if present is None or not (
         present.applied == apply.applied
         and present.intact
@@ -105,6 +110,11 @@ def plan(snapshot: Snapshot, key: Key, vipa: Vipa | None) -> Iterator[Action]:
         one = world.slices[slice_key]
         if one.managed_by != MIRROR and slice_key != record_name(key):
             yield DeleteSlice(key=slice_key, uid=one.uid, reason="it would split the traffic")
+
+
+def _class_changed(asked: ApplyService, present: Service) -> bool:
+    wanted_class = asked.load_balancer_class or OUR_CLASS
+    return asked.type == "LoadBalancer" and present.load_balancer_class != wanted_class
 
 
 def wanted(world: Inventory, vipa: Vipa, present: Service | None) -> ApplyService:

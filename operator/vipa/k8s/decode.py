@@ -26,6 +26,10 @@ def decode(kind: str, given: Given) -> Object | None:
     """
     reader = READERS.get(kind)
     metadata = raw.mapping(given, "metadata")
+    if kind in OWN and metadata.get("deletionTimestamp") is not None:
+        # Deleted is deleted, also while somebody's finalizer holds the object: what was made for
+        # it goes at once, and nothing waits for a controller that may never come.
+        return None
     key = Key(raw.text(metadata, "namespace"), raw.text(metadata, "name"))
     return reader(given, key) if reader is not None and key.name else None
 
@@ -125,6 +129,7 @@ def _backup(given: Given, key: Key) -> Backup:
     return replace(spec.backup(given), key=key, conditions=conditions)
 
 
+OWN = ("Sysplex", "Stack", "VIPA", "VIPABackup")
 READERS: Mapping[str, Callable[[Given, Key], Object]] = {
     "Node": _node,
     "Pod": _pod,

@@ -7,7 +7,7 @@ meant. So a write that comes late meets a conflict and never the successor of it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vipa.core import actions as act
@@ -32,7 +32,7 @@ class Request:
 
     method: str
     path: str
-    body: Mapping[str, object] | None = None
+    body: Mapping[str, object] | Sequence[Mapping[str, object]] | None = None
     content_type: str = names.JSON
     query: Query = ()
 
@@ -132,23 +132,26 @@ def _create_stack(action: act.CreateStack) -> Request:
 def _status(action: act.Action) -> Request:
     match action:
         case act.WriteVipaStatus():
-            status = statuses.vipa(action.status)
+            uid, status = action.uid, statuses.vipa(action.status)
         case act.WriteStackStatus():
-            status = statuses.stack(action.status)
+            uid, status = action.uid, statuses.stack(action.status)
         case act.WriteSysplexStatus():
-            status = statuses.sysplex(action.status)
+            uid, status = action.uid, statuses.sysplex(action.status)
         case act.WriteBackupStatus():
-            status = {"conditions": statuses.conditions(action.conditions)}
+            uid, status = action.uid, {"conditions": statuses.conditions(action.conditions)}
         case _:
             raise TypeError(f"no request for {type(action).__name__}")
-    body: Body = {
-        "apiVersion": names.API_VERSION,
-        "kind": action.kind,
-        "metadata": {"name": action.key.name, "namespace": action.key.namespace},
-        "status": status,
-    }
+    # The whole status in place of the former: apply would leave standing what somebody else wrote
+    # into it, and the repair would never come to an end. The test is what guards it, because the
+    # status subresource looks at neither uid nor name in a body.
+    patch: list[Body] = [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]
     path = names.path(action.kind, *action.key, "status")
-    return _patch(path, body, names.APPLY, FORCE)
+    return Request(
+        method="PATCH", path=path, body=patch, content_type=names.JSON_PATCH, query=MANAGER
+    )
 
 
 def _event(action: act.Emit, now: str, instance: str) -> Request:

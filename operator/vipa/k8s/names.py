@@ -44,6 +44,7 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 
 class Kind(NamedTuple):

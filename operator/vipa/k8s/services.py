@@ -140,6 +140,7 @@ def read(given: Mapping[str, object], key: Key) -> Service:
         applied=applied.digest,
         intact=not vipa_uid or _intact(metadata, asked, applied),
         selector=bool(raw.mapping(asked, "selector")),
+        load_balancer_class=raw.text(asked, "loadBalancerClass"),
         ingress=",".join(map(_entry, entries)),
         addresses=raw.addresses(found),
     )

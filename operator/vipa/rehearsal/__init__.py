@@ -1,1 +1,1 @@
-"""Rehearsals: failures as files. Parser, expectations, invariants, and the engines that run them."""
+"""Rehearsals: failures as files. Parser, expectations, invariants, and the engines."""

@@ -155,7 +155,7 @@ class Cluster:
 
 
 async def _marked(client: Client) -> None:
-    """Rehearsals break things on purpose: a wrong context must not be enough to break a real one."""
+    """Rehearsals break things on purpose: a wrong context must not suffice to break a real one."""
     try:
         await client.request("GET", f"/api/v1/namespaces/kube-system/configmaps/{MARK}")
     except ApiError as error:

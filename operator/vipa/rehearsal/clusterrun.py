@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
 from vipa.rehearsal import steps as do
-from vipa.rehearsal.clusterverbs import LABEL, NAMESPACES, Verbs
-from vipa.rehearsal.clusterworld import ClusterWorld, Lens
+from vipa.rehearsal.clusterobjects import LABEL, NAMESPACES
+from vipa.rehearsal.clusterverbs import Verbs
+from vipa.rehearsal.clusterworld import ClusterWorld
+from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.processes import Forks, Operator, command
 from vipa.rehearsal.stage import Raw, Stage
 from vipa.rehearsal.steps import Given, Verb
@@ -40,9 +42,15 @@ class ClusterRun:
         self.operator = operator
         self._forks = forks
         self._kubeconfig = list(kubeconfig)
-        self._stage = Stage(client, lambda raw: self.seen.wrote(raw))
-        self._watching = Watching(client, lambda *event: self.seen.hear(*event))
+        self._stage = Stage(client, self._wrote)
+        self._watching = Watching(client, self._hear)
         self._fresh()
+
+    def _wrote(self, raw: Raw) -> None:
+        self.seen.wrote(raw)
+
+    def _hear(self, kind: str, type_: str, line: bytes) -> None:
+        self.seen.hear(kind, type_, line)
 
     def _fresh(self) -> None:
         self.seen = ClusterWorld(Lens(f"r{secrets.token_hex(3)}-"))
@@ -143,7 +151,7 @@ class ClusterRun:
 
         The namespaces themselves go when their controller gets to it: nobody waits for that.
         """
-        spaces = [self.seen.lens.name(one) for one in sorted(self._verbs.namespaces)]
+        spaces = [self.seen.lens.name(one) for one in sorted(self._verbs.objects.namespaces)]
         await asyncio.gather(self._stage.strike_nodes(), *map(self._clear_namespace, spaces))
         self._stage.forget()
 

@@ -12,21 +12,16 @@ from typing import Any
 
 from vipa.core import spec
 from vipa.core.cluster import Key, Pod
-from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
-from vipa.rehearsal import objects
 from vipa.rehearsal import steps as do
+from vipa.rehearsal.clusterobjects import ClusterObjects
 from vipa.rehearsal.clusterworld import ClusterWorld
 from vipa.rehearsal.engine import ImpossibleError
 from vipa.rehearsal.stage import Stage
-from vipa.rehearsal.steps import NAMESPACE, SYSPLEX, Given, Raw, Verb, key_of
+from vipa.rehearsal.steps import NAMESPACE, SYSPLEX, Given, Verb
 
-NAMESPACES = "/api/v1/namespaces"
-# Marks what a run made, so that a later one can tidy up after one that was broken off.
-LABEL = f"{names.GROUP}/rehearsal"
-TRIES = 10
-WITH_STATUS = ("Pod", "Node", "Service")
-REFUSALS = range(400, 500)
+# What the API server says against a write; anything else is no answer to it.
+REFUSALS = (400, 403, 404, 409, 422)
 
 Command = Callable[[list[str]], Awaitable[str]]
 
@@ -35,15 +30,13 @@ class Verbs:
     """The verbs of one run. `command` runs `vipa` and returns its refusal, or nothing."""
 
     def __init__(self, client: Client, stage: Stage, seen: ClusterWorld, command: Command) -> None:
-        self._client = client
         self._stage = stage
         self._seen = seen
         self._lens = seen.lens
-        self._tag = seen.lens.prefix.rstrip("-")
         self._command = command
         self._homes: dict[str, str] = {}
         self._stopping: list[tuple[Key, str]] = []
-        self.namespaces: set[str] = set()
+        self.objects = ClusterObjects(client, stage, seen)
 
     @property
     def stopping(self) -> bool:
@@ -53,7 +46,7 @@ class Verbs:
     async def given(self, given: Given) -> None:
         """Everything that a file begins with. Raises ImpossibleError for what the API refuses."""
         self._homes = {stack.name: stack.node for stack in given.stacks}
-        await self._namespace(NAMESPACE)
+        await self.objects.namespace(NAMESPACE)
         await asyncio.gather(*(self._node(name, zone) for name, zone in given.nodes.items()))
         started = (do.Start(stack=stack.name) for stack in given.stacks if stack.started)
         await asyncio.gather(*map(self._start, started))
@@ -64,7 +57,7 @@ class Verbs:
                 raise ImpossibleError(verb, f"given: {self._seen.refusals[0]}")
 
     async def happen(self, verb: Verb) -> None:
-        """Refusals are kept; ImpossibleError where the file is wrong, ApiError where nobody answers."""
+        """Refusals are kept. ImpossibleError: the file is wrong. ApiError: nobody answers."""
         try:
             await HAPPENS[type(verb)](self, verb)
         except ApiError as error:
@@ -80,15 +73,8 @@ class Verbs:
             if pod is not None and pod.uid == uid:
                 await self._gone(key)
 
-    async def _namespace(self, name: str) -> None:
-        if name in self.namespaces:
-            return
-        self.namespaces.add(name)
-        meta = {"name": self._lens.name(name), "labels": {LABEL: self._tag}}
-        await self._client.request("POST", NAMESPACES, {"metadata": meta})
-
     async def _node(self, name: str, zone: str) -> None:
-        await self._stage.node(self._lens.name(name), zone, {LABEL: self._tag})
+        await self._stage.node(self._lens.name(name), zone, self.objects.labels)
 
     async def _start(self, verb: do.Start) -> None:
         name = verb.pod or verb.stack
@@ -153,69 +139,10 @@ class Verbs:
             await self._stage.taint(self._lens.name(name), verb.key, on=isinstance(verb, do.Taint))
 
     async def _apply(self, verb: do.Apply) -> None:
-        await self.apply(verb.object)
-
-    async def apply(self, given: Raw) -> None:
-        """Create an object or merge it into the one that is there, as the contract says."""
-        raw, key = self._lens.outward(given), key_of(given)
-        if verb_free := raw["kind"] == "Namespace":
-            await self._namespace(key.name)
-        elif key.namespace:
-            await self._namespace(key.namespace)
-        for attempt in range(0 if verb_free else TRIES):
-            old = await self._live(raw)
-            try:
-                if old is None:
-                    await self._create(raw)
-                else:
-                    await self._replace(old, objects.merged(old, raw), with_status="status" in given)
-            except ApiError as error:
-                if error.reason != "Conflict" or attempt == TRIES - 1:
-                    raise
-            else:
-                return
-
-    async def _live(self, raw: Raw) -> dict[str, Any] | None:
-        key = key_of(raw)
-        try:
-            return await self._client.request("GET", names.path(raw["kind"], *key))
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
-
-    async def _create(self, raw: Raw) -> None:
-        match raw["kind"]:
-            case "Pod":
-                await self._stage.pod_from(raw)
-            case "Node":
-                meta = raw["metadata"]
-                labels = {**(meta.get("labels") or {}), LABEL: self._tag}
-                await self._stage.node_from({**raw, "metadata": {**meta, "labels": labels}})
-            case kind:
-                path = names.path(kind, key_of(raw).namespace)
-                self._seen.wrote(await self._client.request("POST", path, objects.created(raw)))
-
-    async def _replace(self, old: Raw, new: Raw, *, with_status: bool) -> None:
-        kind, key = str(new["kind"]), key_of(new)
-        if any(old.get(part) != new.get(part) for part in new if part != "status"):
-            answer = await self._client.request("PUT", names.path(kind, *key), new)
-            self._seen.wrote(answer)
-        if with_status and kind in WITH_STATUS:
-            await self._stage.patch_status(kind, *key, new["status"])
+        await self.objects.apply(verb.object)
 
     async def _delete(self, verb: do.Delete) -> None:
-        key = Key(self._lens.name(verb.key.namespace) if verb.key.namespace else "", verb.key.name)
-        options: Mapping[str, Any] = {"gracePeriodSeconds": 0} if verb.kind == "Pod" else {}
-        if verb.kind in do.CLUSTER_WIDE:
-            key = Key("", self._lens.name(verb.key.name))
-        if verb.kind == "Namespace":
-            await self._client.request("DELETE", f"{NAMESPACES}/{key.name}")
-            return
-        await self._client.request("DELETE", names.path(verb.kind, *key), options)
-        self._seen.removed(verb.kind, verb.key)
-        if verb.kind == "Node":
-            await self._stage.node_deleted(key.name)
+        await self.objects.delete(verb.kind, verb.key)
 
     async def _move(self, verb: do.Move) -> None:
         once = ["--once"] if verb.once else []

@@ -24,9 +24,7 @@ ACTIVE = {"Owned"} | {str(kept) for kept in Kept}
 Fences = Mapping[Key, tuple[int, int]]
 
 
-def broken(
-    after: Observation, fences: Fences, *, one_snapshot: bool = True
-) -> list[str]:
+def broken(after: Observation, fences: Fences, *, one_snapshot: bool = True) -> list[str]:
     """Every invariant that a step broke.
 
     `one_snapshot` False: the operator saw more than one state in this step (`live`, or a pin that
@@ -127,9 +125,7 @@ def minimal_moves(after: Observation, vipa: Vipa) -> Iterator[str]:
         yield f"I4 {old.owner} could have stayed, {record.owner or 'nobody'} has it"
 
 
-def no_owner_is_a_state(
-    after: Observation, vipa: Vipa
-) -> Iterator[str]:
+def no_owner_is_a_state(after: Observation, vipa: Vipa) -> Iterator[str]:
     """I5: no owner while somebody is eligible cannot be; an owner that is not eligible is kept."""
     record, status = after.record(vipa.key), vipa.status
     if record is None:
@@ -151,9 +147,7 @@ def no_owner_is_a_state(
         yield f"I5 with an owner it says {status.state}"
 
 
-def reasons_are_words(
-    after: Observation, vipa: Vipa
-) -> Iterator[str]:
+def reasons_are_words(after: Observation, vipa: Vipa) -> Iterator[str]:
     """I7: each reason is a word that is written down in core.reasons."""
     candidates = {str(one) for one in Candidate}
     for one in vipa.status.chain:
@@ -169,7 +163,9 @@ def reasons_are_words(
     for said in after.events.get(vipa.key, ()):
         if said.event not in EVENTS:
             yield f"I7 event `{said.event}`"
-    for key in after.world.stacks_by_sysplex.get(Key(vipa.key.namespace, vipa.spec.sysplex), NOTHING):
+    for key in after.world.stacks_by_sysplex.get(
+        Key(vipa.key.namespace, vipa.spec.sysplex), NOTHING
+    ):
         status = after.world.stacks[key].status
         if status.phase is not None and status.reason not in candidates:
             yield f"I7 stack {key.name} is {status.phase} for `{status.reason}`"

@@ -17,8 +17,7 @@ from vipa.core.explain import Explanation
 from vipa.core.inventory import Object
 from vipa.core.record import Record
 from vipa.core.snapshot import Memory, Snapshot
-from vipa.rehearsal import objects, proofs, remembering
-from vipa.rehearsal import steps as do
+from vipa.rehearsal import objects, proofs, remembering, steps
 from vipa.rehearsal.happenings import Happenings
 from vipa.rehearsal.observation import Observation, Said
 from vipa.rehearsal.steps import MODEL, Given, Rehearsal, Verb
@@ -35,9 +34,7 @@ class Model:
 
     name = MODEL
 
-    def __init__(
-        self, *, proves: bool = True, quick: bool = False, collects: bool = False
-    ) -> None:
+    def __init__(self, *, proves: bool = True, quick: bool = False, collects: bool = False) -> None:
         self.proves = proves
         self.quick = quick
         self.collects = collects
@@ -53,7 +50,7 @@ class Model:
         self._settle()
 
     def skips(self, rehearsal: Rehearsal) -> str:
-        applied = [v.object for s in rehearsal.steps for v in s.do if isinstance(v, do.Apply)]
+        applied = [v.object for s in rehearsal.steps for v in s.do if isinstance(v, steps.Apply)]
         for raw in (*rehearsal.given.objects, *applied):
             if raw["kind"] not in objects.VERSIONS:
                 return f"the model knows no {raw['kind']}"
@@ -89,6 +86,10 @@ class Model:
             restless=tuple(self._restless),
         )
 
+    def waits(self) -> bool:
+        """Everything has settled already."""
+        return False
+
     def explain(self, vipa: Key) -> Explanation | None:
         return explain.explain(self._snapshot(), vipa)
 
@@ -111,9 +112,9 @@ class Model:
     def _one(self, verb: Verb) -> None:
         try:
             match verb:
-                case do.Move():
+                case steps.Move():
                     self._move(verb)
-                case do.Unpin():
+                case steps.Unpin():
                     self._command(command.no_unpin(self._snapshot(), verb.vipa))
                     self._pin(verb.vipa, None)
                 case _:
@@ -121,7 +122,7 @@ class Model:
         except RefusedError as error:
             self._refusals.append(str(error))
 
-    def _move(self, verb: do.Move) -> None:
+    def _move(self, verb: steps.Move) -> None:
         """With --once the pin is taken away as soon as the move is committed."""
         refused = command.no_move(self._snapshot(), verb.vipa, verb.to, once=verb.once)
         self._command(refused)
@@ -157,7 +158,7 @@ class Model:
             if number:
                 self._restless += [f"planned again: {proofs.described(a)}" for a in plan.actions]
             elif self.proves:
-                self._restless += proofs.broken(before, plan, both=not self.quick)
+                self._restless += proofs.broken(before, plan, said=self._said, both=not self.quick)
             self.memory = remembering.copied(plan.after.memory)
             if not plan.actions:
                 return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from yaml.nodes import Node
 
+from vipa.core import spec
+from vipa.core.resources import Backup, Stack, Sysplex, Vipa
 from vipa.rehearsal.reading import Reader, hint
 from vipa.rehearsal.steps import CLUSTER_WIDE, NAMESPACE, SYSPLEX, Raw
 
@@ -23,6 +25,12 @@ VERSIONS = {
 }
 SHORT = {"plex": "Sysplex", "stk": "Stack", "vbackup": "VIPABackup", "po": "Pod", "svc": "Service"}
 PLURALS = {"sysplexes": "Sysplex"}
+PARSERS: Mapping[str, Callable[[object], Sysplex | Stack | Vipa | Backup]] = {
+    "Sysplex": spec.sysplex,
+    "Stack": spec.stack,
+    "VIPA": spec.vipa,
+    "VIPABackup": spec.backup,
+}
 WORDS = {kind.lower(): kind for kind in VERSIONS}
 
 
@@ -76,6 +84,17 @@ def created(raw: Raw) -> dict[str, Any]:
         spec: Mapping[str, Any] = raw.get("spec") or {}
         new["spec"] = dict(spec) if raw["kind"] == "Sysplex" else {"sysplex": SYSPLEX, **spec}
     return new
+
+
+def issues(old: Raw | None, new: Raw) -> str:
+    """What the API server would say against an object of ours; empty if it takes it."""
+    parse = PARSERS.get(new["kind"])
+    if parse is None:
+        return ""
+    found = [*getattr(parse(new), "issues", ()), *spec.unknown_fields(new)]
+    if old is not None:
+        found += spec.changed(old, new)
+    return "; ".join(map(str, found))
 
 
 def merged(old: Raw, new: Raw) -> dict[str, Any]:

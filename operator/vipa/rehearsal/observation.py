@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from vipa.core.cluster import Key
@@ -107,10 +108,8 @@ def turns(history: tuple[Record | None, ...]) -> list[tuple[str, str]]:
         owners.insert(0, "")
     if lost:
         owners.append("")
-    return [(a, b) for a, b in zip(owners, owners[1:], strict=False) if a != b]
+    return [(a, b) for a, b in pairwise(owners) if a != b]
 
 
 def condition(conditions: tuple[Condition, ...], name: str) -> Condition | None:
     return next((one for one in conditions if one.type == name), None)
-
-

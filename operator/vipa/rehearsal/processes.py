@@ -64,7 +64,8 @@ class Forks:
 
     async def start(self, arguments: list[str], log: str) -> int:
         """The pid of `vipa ARGUMENTS`."""
-        assert self._server is not None and self._server.stdin is not None
+        assert self._server is not None
+        assert self._server.stdin is not None
         async with self._lock:
             message = json.dumps({"arguments": arguments, "log": log})
             self._server.stdin.write(message.encode() + b"\n")
@@ -90,7 +91,7 @@ class Forks:
 
 
 class Operator:
-    """The real operator. `kill` is a loss of power, `start` returns when it has listed everything."""
+    """The real operator. `kill` is a loss of power; `start` returns when it has listed all."""
 
     def __init__(self, forks: Forks, place: list[str], allowed: tuple[str, ...]) -> None:
         self._forks = forks
@@ -98,8 +99,7 @@ class Operator:
         for cidr in allowed:
             self._arguments += ["--allowed-cidr", cidr]
         self._http: aiohttp.ClientSession | None = None
-        handle, self._log = tempfile.mkstemp(prefix="vipa-rehearsal-", suffix=".log")
-        os.close(handle)
+        self._log = _new_log()
         self._pid = 0
 
     @property
@@ -131,13 +131,22 @@ class Operator:
             await asyncio.wait_for(self._forks.end_of(self._pid), ENDED_WITHIN_S)
         self._pid = 0
 
+    def freeze(self) -> None:
+        """It runs no further, and its streams go on arriving, until `thaw`."""
+        if self.running:
+            os.kill(self._pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self.running:
+            os.kill(self._pid, signal.SIGCONT)
+
     def check(self) -> None:
         """Raises ProcessError if it ended unasked."""
         if not self.running:
             raise ProcessError(f"the operator ended by itself:\n{self.log()[-2000:]}")
 
     def log(self) -> str:
-        return Path(self._log).read_text(errors="replace")
+        return _read(self._log)
 
     def forget_log(self) -> None:
         os.truncate(self._log, 0)
@@ -146,13 +155,12 @@ class Operator:
         await self.kill()
         if self._http is not None:
             await self._http.close()
-        Path(self._log).unlink(missing_ok=True)
+        os.unlink(self._log)
 
 
 async def command(forks: Forks, arguments: list[str], within_s: float) -> tuple[int, str]:
     """Run `vipa ARGUMENTS`: exit code and everything that it printed."""
-    handle, log = tempfile.mkstemp(prefix="vipa-command-", suffix=".log")
-    os.close(handle)
+    log = _new_log()
     try:
         pid = await forks.start(arguments, log)
         try:
@@ -160,6 +168,16 @@ async def command(forks: Forks, arguments: list[str], within_s: float) -> tuple[
         except TimeoutError:
             os.kill(pid, signal.SIGKILL)
             code = await forks.end_of(pid)
-        return code, Path(log).read_text(errors="replace").strip()
+        return code, _read(log).strip()
     finally:
-        Path(log).unlink(missing_ok=True)
+        os.unlink(log)
+
+
+def _new_log() -> str:
+    handle, path = tempfile.mkstemp(prefix="vipa-rehearsal-", suffix=".log")
+    os.close(handle)
+    return path
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text(errors="replace")

@@ -6,7 +6,7 @@ knows nothing but what is in the API.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from vipa.core import actions as act
@@ -16,7 +16,7 @@ from vipa.core.cluster import Key, Node
 from vipa.core.inventory import Inventory, Object
 from vipa.core.plan import Plan
 from vipa.core.record import Holder, Record
-from vipa.core.resources import Stack, Sysplex
+from vipa.core.resources import Phase, Stack, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import remembering
 
@@ -45,17 +45,23 @@ def _term(record: Record) -> Term:
     return record.vipa_uid, record.epoch, record.holder
 
 
-def broken(snapshot: Snapshot, plan: Plan, *, both: bool = True) -> Iterator[str]:
+def broken(
+    snapshot: Snapshot, plan: Plan, *, said: Set[str] = frozenset(), both: bool = True
+) -> Iterator[str]:
     """Every cut of this plan that leads elsewhere than the plan itself, in words.
 
+    `said`: events that are there already; to say one again changes nothing.
     `both` False: each cut with one of the two operators in turn, for walks of thousands of plans.
     """
-    so_far = _begin(snapshot, plan)
+    so_far = _begin(snapshot, plan, said)
     whole = _end(so_far, plan)
+    unknowable = _lost_stacks(snapshot)
     for cut in range(len(plan.actions)):
         done = described(plan.actions[cut - 1]) if cut else "nothing"
         for fresh in (False, True):
             if not both and fresh is not (cut % 2 == len(plan.actions) % 2):
+                continue
+            if fresh and unknowable:
                 continue
             memory = Memory() if fresh else remembering.copied(so_far.memory)
             again = planning.make(replace(snapshot, world=so_far.world, memory=memory))
@@ -63,6 +69,13 @@ def broken(snapshot: Snapshot, plan: Plan, *, both: bool = True) -> Iterator[str
                 who = "a fresh operator" if fresh else "the same operator"
                 yield f"cut off after {cut} ({done}), {who} ends elsewhere: {text}"
         so_far.take(plan.actions[cut])
+
+
+def _lost_stacks(snapshot: Snapshot) -> bool:
+    """Whether somebody deleted a Stack that has joined: its number is in this memory alone, and a
+    fresh operator gives it another one."""
+    known = snapshot.memory.verdicts.items()
+    return any(one.join_number and key not in snapshot.world.stacks for key, one in known)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,11 +96,11 @@ class _SoFar:
         outcome.apply(self.world, action)
 
 
-def _begin(snapshot: Snapshot, plan: Plan) -> _SoFar:
+def _begin(snapshot: Snapshot, plan: Plan, said: Set[str]) -> _SoFar:
     memory = remembering.copied(snapshot.memory)
     memory.verdicts = dict(plan.after.memory.verdicts)
     memory.joins = dict(plan.after.memory.joins)
-    return _SoFar(world=snapshot.world.copy(), memory=memory, events=set(), terms=set())
+    return _SoFar(world=snapshot.world.copy(), memory=memory, events=set(said), terms=set())
 
 
 def _end(so_far: _SoFar, plan: Plan) -> End:
@@ -136,24 +149,28 @@ def _bare(world: Inventory) -> dict[str, Object]:
                 status = replace(thing.status, join_number=place[thing.key])
                 found[f"Stack {thing.key}"] = replace(thing, status=status)
             case Sysplex():
-                status = replace(thing.status, joins=0)
-                found[f"Sysplex {thing.key}"] = replace(thing, status=status)
+                counted = replace(thing.status, joins=0)
+                found[f"Sysplex {thing.key}"] = replace(thing, status=counted)
             case _:
                 found[f"{type(thing).__name__} {thing.key}"] = thing
     return found
 
 
 def _places(world: Inventory) -> dict[Key, int]:
-    """The place of each stack in the order of joining its Sysplex; 0 where it never joined."""
+    """The place of each Active stack in the order of joining its Sysplex; 0 for the others."""
     groups: dict[Key, set[int]] = {}
     for stack in world.stacks.values():
         group = groups.setdefault(Key(stack.key.namespace, stack.sysplex), {0})
-        group.add(stack.status.join_number)
+        group.add(_joined(stack))
     order = {group: sorted(numbers) for group, numbers in groups.items()}
     return {
-        key: order[Key(key.namespace, stack.sysplex)].index(stack.status.join_number)
+        key: order[Key(key.namespace, stack.sysplex)].index(_joined(stack))
         for key, stack in world.stacks.items()
     }
+
+
+def _joined(stack: Stack) -> int:
+    return stack.status.join_number if stack.status.phase is Phase.ACTIVE else 0
 
 
 def _where(one: object, other: object, path: str = "") -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -39,6 +40,14 @@ class Field(NamedTuple):
     value: Node
 
 
+class FileError(Exception):
+    """A file is wrong; `mistakes` says where and what would be right."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
 def line_of(node: Node) -> int:
     return int(node.start_mark.line) + 1
 
@@ -57,6 +66,7 @@ class Reader:
         self.path = path
         self.mistakes: list[Mistake] = []
         self._plain = yaml.constructor.SafeConstructor()
+        self._flat: dict[int, Node] = {}
 
     def say(self, where: Node | int, message: str) -> None:
         line = where if isinstance(where, int) else line_of(where)
@@ -85,7 +95,7 @@ class Reader:
     def _boolean(self, node: ScalarNode) -> None:
         self.say(
             node,
-            f"YAML reads `{node.value}` as a boolean: write \"{node.value}\" if it is a name, "
+            f'YAML reads `{node.value}` as a boolean: write "{node.value}" if it is a name, '
             "else true or false",
         )
 
@@ -94,15 +104,19 @@ class Reader:
         if not isinstance(node, MappingNode):
             self.say(node, f"{what} is to be a mapping, not {kind_of(node)}")
             return {}
-        self._plain.flatten_mapping(node)
-        found: dict[str, Field] = {}
-        for key, value in node.value:
-            name = self.name(key, f"a key of {what}")
-            if name in found:
-                self.say(key, f"`{name}` is there twice in {what}: keep one of them")
-            if name:
-                found[name] = Field(key, value)
-        return found
+        if id(node) not in self._flat:  # before merge keys, whose values are there to be replaced
+            self._flat[id(node)] = node
+            self._twice(node, what)
+            self._plain.flatten_mapping(node)
+        fields = [(self.name(key, f"a key of {what}"), key, value) for key, value in node.value]
+        return {name: Field(key, value) for name, key, value in fields if name}
+
+    def _twice(self, node: MappingNode, what: str) -> None:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, ScalarNode) and key.value in seen:
+                self.say(key, f"`{key.value}` is there twice in {what}: keep one of them")
+            seen.add(str(key.value))
 
     def known(self, node: Node, what: str, keys: Iterable[str]) -> dict[str, Field]:
         """A mapping that has these keys and no others."""
@@ -124,9 +138,9 @@ class Reader:
             if node.tag == STRING and node.value:
                 return str(node.value)
             if node.tag == BOOL:
-                self._boolean(node) if node.value.lower() not in ("true", "false") else self.say(
-                    node, f'{what} is a name, and `{node.value}` is a boolean: write "{node.value}"'
-                )
+                if node.value.lower() in ("true", "false"):  # the others were reported before
+                    text = f"{what} is a name, and `{node.value}` is a boolean"
+                    self.say(node, f'{text}: write "{node.value}"')
                 return ""
             if node.tag != NULL and node.value:
                 self.say(node, f'{what} is a name: write "{node.value}", in quotes')
@@ -203,3 +217,11 @@ def _scalars(node: Node) -> Iterator[ScalarNode]:
 def scalars(node: Node) -> set[str]:
     """Every word below a node: what a file names anywhere."""
     return {str(scalar.value) for scalar in _scalars(node)}
+
+
+def text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileError([Mistake(path, 1, f"cannot be read: {reason}")]) from error

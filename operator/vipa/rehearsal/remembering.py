@@ -26,9 +26,7 @@ def copied(memory: Memory) -> Memory:
 
 
 def of(record: Record) -> Remembered:
-    return Remembered(
-        record.epoch, record.prefix, record.owner, record.owner_uid, record.domain
-    )
+    return Remembered(record.epoch, record.prefix, record.owner, record.owner_uid, record.domain)
 
 
 def seen(memory: Memory, record: Record) -> None:

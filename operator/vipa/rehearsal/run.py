@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from vipa.rehearsal import loader, report
 from vipa.rehearsal.engine import Engine
-from vipa.rehearsal.loader import FileError
-from vipa.rehearsal.reading import Mistake
+from vipa.rehearsal.reading import FileError, Mistake
 from vipa.rehearsal.runner import Result, run
 
 HELD, FAILED, WRONG = 0, 1, 2

@@ -91,10 +91,9 @@ class _Run:
         self.look(step)
 
     def look(self, step: Step) -> None:
-        seen = self.engine.observe()
-        wanted = step.expect or Expect(line=step.line)
-        failures = tuple(expect.check(seen, wanted, self.fences))
-        broken = tuple(invariants.broken(seen, self.fences, one_snapshot=_one_snapshot(step)))
+        seen, failures, broken = self._judged(step)
+        while (failures or broken) and self.engine.waits():
+            seen, failures, broken = self._judged(step)
         subjects = {failure.vipa for failure in failures if failure.vipa is not None}
         if broken:
             subjects |= {key for key in seen.world.vipas if any(key.name in t for t in broken)}
@@ -114,6 +113,13 @@ class _Run:
             fence = seen.fence(key)
             if fence is not None:
                 self.fences[key] = max(fence, self.fences.get(key, fence))
+
+    def _judged(self, step: Step) -> tuple[Observation, tuple[Failure, ...], tuple[str, ...]]:
+        seen = self.engine.observe()
+        wanted = step.expect or Expect(line=step.line)
+        failures = tuple(expect.check(seen, wanted, self.fences))
+        broken = tuple(invariants.broken(seen, self.fences, one_snapshot=_one_snapshot(step)))
+        return seen, failures, broken
 
 
 def _one_snapshot(step: Step) -> bool:

@@ -142,7 +142,8 @@ class Stage:
 
     async def pod_stop(self, namespace: str, name: str) -> None:
         """Deletion with notice: the object stays, terminating, until `pod_gone`."""
-        answer = await self._delete(names.path("Pod", namespace, name), {"gracePeriodSeconds": 3600})
+        path = names.path("Pod", namespace, name)
+        answer = await self._delete(path, {"gracePeriodSeconds": 3600})
         if answer.get("kind") == "Pod":
             self._wrote(answer)
 
@@ -186,12 +187,13 @@ class Stage:
         while True:
             try:
                 self._wrote(await self._client.request("POST", path, body))
-                return
             except ApiError as error:
                 waiting = error.status == 403 and "serviceaccount" in str(error)
                 if not waiting or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.05)
+            else:
+                return
 
     async def _delete(self, path: str, options: dict[str, Any]) -> Raw:
         try:

@@ -121,7 +121,7 @@ class Untaint(Verb):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply(Verb):
-    """Create or change an object: top-level keys of spec merge, lists are replaced, null removes."""
+    """Create or change: top-level keys of spec merge, lists are replaced, null removes."""
 
     object: Raw
 
@@ -196,7 +196,7 @@ class Want:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What shall hold after a step, by object. `within_s`: a bound for engines with a real clock."""
+    """What shall hold after a step, by object. `within_s`: a bound where the clock is real."""
 
     vipas: Mapping[Key, tuple[Want, ...]] = field(default_factory=dict)
     stacks: Mapping[Key, tuple[Want, ...]] = field(default_factory=dict)

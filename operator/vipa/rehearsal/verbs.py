@@ -18,10 +18,11 @@ from vipa.rehearsal.reading import Reader, hint, line_of
 from vipa.rehearsal.steps import NAMESPACE, Verb
 
 LATER = (
-    "deaf hears vary bind unbind connections wlm tsr listeners leader blind wait".split()  # noqa: SIM905
+    *("deaf", "hears", "vary", "bind", "unbind", "connections", "wlm", "tsr", "listeners"),
+    *("leader", "blind", "wait"),
 )
 ALONE = ("restart", "blind", "wait")
-COMMANDS_LATER = "deactivate reactivate quiesce resume leave join vary".split()  # noqa: SIM905
+COMMANDS_LATER = ("deactivate", "reactivate", "quiesce", "resume", "leave", "join", "vary")
 
 
 def unsupported(verb: str) -> str:
@@ -206,5 +207,3 @@ VERBS: dict[str, Parse] = {
     "vipa": _command,
     "restart": _restart,
 }
-
-

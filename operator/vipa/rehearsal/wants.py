@@ -24,30 +24,31 @@ STATUSES = ("ACTIVE", "BACKUP", "DEACTIVATED", ABSENT)
 STATUSES_LATER = ("MOVING", "QUIESCING", "TARGET")
 ORIGINS = ("VIPADEFINE", "VIPABACKUP", "STATIC", "VIPARANGE_BIND", "VIPARANGE_IOCTL")
 EVENTS = (
-    "TakenOver TakenBack Moved Activated Deactivated Inactive GivenUp Conflict "
-    "EZZ8301I EZZ8302I EZZ8303I"
-).split()
-EVENTS_LATER = "Quiescing TargetAdded TargetRemoved Held Quarantined".split()  # noqa: SIM905
+    *("TakenOver", "TakenBack", "Moved", "Activated", "Deactivated", "Inactive", "GivenUp"),
+    *("Conflict", "EZZ8301I", "EZZ8302I", "EZZ8303I"),
+)
+EVENTS_LATER = ("Quiescing", "TargetAdded", "TargetRemoved", "Held", "Quarantined")
 CONDITIONS = (
-    "Accepted Active Protected MoveRefused ServiceConflict UnknownStack NotSupported IdleUnknown "
-    "Overlapping StaticNotRanked Ready Holding Invalid"
-).split()
+    *("Accepted", "Active", "Protected", "MoveRefused", "ServiceConflict", "UnknownStack"),
+    *("NotSupported", "Overlapping", "StaticNotRanked", "Ready", "Invalid"),
+)
+CONDITIONS_LATER = ("IdleUnknown", "Holding")
 AT_LEAST = re.compile(r">=\s*(\d+)")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-def _later(what: str) -> str:
+def later(what: str) -> str:
     return f"{what} is not supported by this version"
 
 
-def _word(known: Iterable[str], later: Iterable[str] = ()) -> Parse:
-    words, coming = tuple(known), tuple(later)
+def _word(known: Iterable[str], unsupported: Iterable[str] = ()) -> Parse:
+    words, coming = tuple(known), tuple(unsupported)
 
     def parse(reader: Reader, node: Node, what: str) -> Any:
         word = reader.name(node, what)
         if word in coming:
-            reader.say(node, _later(f"{what}: `{word}`"))
+            reader.say(node, later(f"{what}: `{word}`"))
         elif word and word not in words:
             reader.say(node, f"{what}: unknown word `{word}`; {hint(word, words)}")
         else:
@@ -90,7 +91,9 @@ def _conditions(reader: Reader, node: Node, what: str) -> Any:
     """By type: a status, a reason, or `absent`. What is no known type can be neither."""
     found: dict[str, str] = {}
     for name, field in reader.mapping(node, what).items():
-        if name not in CONDITIONS:
+        if name in CONDITIONS_LATER:
+            reader.say(field.key, later(f"{what}: condition `{name}`"))
+        elif name not in CONDITIONS:
             reader.say(field.key, f"{what}: unknown condition `{name}`; {hint(name, CONDITIONS)}")
         elif value := reader.name(field.value, f"{what}: {name}"):
             found[name] = value
@@ -144,7 +147,7 @@ def read(reader: Reader, node: Node, *, first: bool) -> Expect:
         elif name == "within":
             within = _duration(reader, value)
         elif slash and group == "distribution":
-            reader.say(key, _later("expectation `distribution/…`"))
+            reader.say(key, later("expectation `distribution/…`"))
         elif slash and group in GROUPS:
             wants = _wants(reader, value, name, GROUPS[group])
             groups[group][_key(name.removeprefix(group + "/"))] = wants
@@ -188,9 +191,7 @@ def _vipa(reader: Reader, node: Node, name: str, first: bool) -> tuple[Want, ...
     return wants
 
 
-def _wants(
-    reader: Reader, node: Node, name: str, keys: Mapping[str, Parse]
-) -> tuple[Want, ...]:
+def _wants(reader: Reader, node: Node, name: str, keys: Mapping[str, Parse]) -> tuple[Want, ...]:
     """Known keys; in a VIPA any other one is a stack with a status."""
     found = []
     for word, (key, value) in reader.mapping(node, name).items():

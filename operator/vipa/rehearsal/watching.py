@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 from vipa.k8s import names
-from vipa.k8s.client import ApiError, Client
+from vipa.k8s.client import Client
 
 KINDS = (
     "Node",
@@ -93,13 +93,3 @@ def _head(line: bytes) -> tuple[str, str]:
     event: dict[str, Any] = orjson.loads(line)
     meta = (event.get("object") or {}).get("metadata") or {}
     return str(event["type"]), str(meta.get("resourceVersion") or "")
-
-
-async def current(client: Client, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
-    """An object, or None where there is none. Raises ApiError."""
-    try:
-        return await client.request("GET", names.path(kind, namespace, name))
-    except ApiError as error:
-        if error.status == 404:
-            return None
-        raise

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from vipa.core import spec
 from vipa.core.cluster import Key, Pod
 from vipa.core.inventory import Inventory, Object
 from vipa.core.record import Record
@@ -23,28 +22,11 @@ from vipa.rehearsal import objects
 from vipa.rehearsal.steps import Raw, key_of
 
 Id = tuple[str, Key]
-PARSERS: Mapping[str, Callable[[object], Object]] = {
-    "Sysplex": spec.sysplex,
-    "Stack": spec.stack,
-    "VIPA": spec.vipa,
-    "VIPABackup": spec.backup,
-}
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 class RefusedError(Exception):
     """The API server would not take it."""
-
-
-def issues(old: Raw | None, new: Raw) -> str:
-    """What the API server would say against an object of ours; empty if it takes it."""
-    if new["kind"] not in objects.OURS:
-        return ""
-    value = PARSERS[new["kind"]](new)
-    found = [*getattr(value, "issues", ()), *spec.unknown_fields(new)]
-    if old is not None:
-        found += spec.changed(old, new)
-    return "; ".join(map(str, found))
 
 
 class World:
@@ -87,9 +69,9 @@ class World:
         key, kind = key_of(raw), str(raw["kind"])
         old = self.raw(kind, key)
         if old is None and kind not in objects.OURS and self._operator_wrote(kind, key):
-            raise RefusedError(f"{kind} {key} is the operator's, and only engines with an API edit it")
+            raise RefusedError(f"{kind} {key} is the operator's: the model does not edit it")
         new = objects.merged(old, raw) if old is not None else self._created(raw)
-        if text := issues(old, new):
+        if text := objects.issues(old, new):
             raise RefusedError(f'{kind} "{key.name}" is invalid: {text}')
         if old is not None and old.get("spec") != new.get("spec"):
             meta = {**new["metadata"], "generation": old["metadata"].get("generation", 1) + 1}
@@ -118,7 +100,7 @@ class World:
 
     def _value(self, raw: Raw) -> Object | None:
         """The core value, with what the operator has written about the same object so far."""
-        parse = PARSERS.get(raw["kind"])
+        parse = objects.PARSERS.get(raw["kind"])
         value = parse(raw) if parse is not None else decode.decode(raw["kind"], raw)
         return _with_ours(value, self.inventory.get(value)) if value is not None else None
 

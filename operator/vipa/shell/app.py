@@ -87,6 +87,7 @@ class Operator:
 
     async def stop(self) -> None:
         """End own tasks first: kopf waits five seconds for each that is left."""
+        _end_watchers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -109,6 +110,15 @@ class Operator:
     def event(self, kind: str, type_: str | None, raw: dict[str, Any]) -> None:
         assert self._sight is not None
         self._sight.event(kind, type_, raw)
+
+
+def _end_watchers() -> None:
+    """When one watcher of kopf fails the others go on; without a session they would wait for a new
+    login, be cancelled, begin again, and hold the process until it is killed after 20 s.
+    """
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("watcher for "):
+            task.cancel()
 
 
 def _complain(task: asyncio.Task[None]) -> None:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 RECORDS_IN_FLIGHT = 64
 OTHERS_IN_FLIGHT = 16
 RECORD_DEADLINE_S = 5.0
+# The object is gone, is newer, or (422, a uid that does not fit) is another one of the name.
+STALE = (404, 409, 422)
 PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 Target = tuple[str, Key]
@@ -175,7 +177,7 @@ class Executor:
         place = target(action)
         count = self._failures.get(place, 0)
         self._failures[place] = count + 1
-        if error.status in (404, 409):
+        if error.status in STALE:
             await self._read(action)
         if error.status != 409 or count:
             await asyncio.sleep(PAUSES_S[min(count, len(PAUSES_S) - 1)])
@@ -209,5 +211,5 @@ def harmless(action: act.Action, error: ApiError) -> bool:
     if isinstance(action, deletes):
         return error.status == 404
     if isinstance(action, act.AnnotatePod):
-        return error.status == 404 or (error.status == 409 and "uid" in str(error))
+        return error.status == 404 or (error.status in STALE and "uid" in str(error))
     return False

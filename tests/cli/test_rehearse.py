@@ -1,0 +1,70 @@
+"""`vipa rehearse`: exit codes and forms of output; what a rehearsal means is tested elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from tests.cli.ran import Vipa
+
+FILE = """\
+rehearsal: takeover
+given:
+  stacks: {sysa: {node: n1}, sysb: {node: n2}}
+  objects:
+  - kind: VIPA
+    metadata: {name: web}
+    spec: {address: 198.51.100.10, primary: sysa, backups: [{stack: sysb, rank: 1}]}
+steps:
+- do: {fail: sysa}
+  expect: {web: {owner: OWNER}}
+"""
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> str:
+    path = tmp_path / "held.yaml"
+    path.write_text(FILE.replace("OWNER", "sysb"))
+    return str(path)
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> str:
+    path = tmp_path / "failed.yaml"
+    path.write_text(FILE.replace("OWNER", "sysa").replace("takeover", "wrong"))
+    return str(path)
+
+
+def test_all_held(vipa: Vipa, held: str) -> None:
+    ran = vipa("rehearse", held)
+    assert (ran.code, ran.err) == (0, "")
+    assert "sysa -> sysb" in ran.out
+    quiet = vipa("rehearse", held, "-q").out
+    assert "sysa -> sysb" not in quiet
+    assert "1 held" in quiet
+
+
+def test_something_did_not(vipa: Vipa, held: str, failed: str) -> None:
+    ran = vipa("rehearse", held, failed)
+    assert ran.code == 1
+    assert "1 held, 1 failed" in ran.out
+    assert vipa("rehearse", str(Path(held).parent)).code == 1
+
+
+def test_json_and_junit(vipa: Vipa, held: str, failed: str) -> None:
+    assert json.loads(vipa("rehearse", held, "-o", "json").out)
+    ran = vipa("rehearse", failed, "-o", "junit")
+    assert ran.code == 1
+    assert ElementTree.fromstring(ran.out) is not None
+
+
+def test_a_file_that_is_wrong(vipa: Vipa, manifests: str, tmp_path: Path) -> None:
+    ran = vipa("rehearse", manifests)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert f"error: {manifests}:2: a rehearsal needs `rehearsal`" in ran.err
+    missing = str(tmp_path / "nix.yaml")
+    assert f"{missing}:1: cannot be read" in vipa("rehearse", missing).err
+    vipa("rehearse").refused(2, "Missing argument")
