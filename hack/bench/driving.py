@@ -15,9 +15,10 @@ from hack.bench.processes import FailedError
 from vipa.k8s import names
 from vipa.k8s.client import Client
 
-SEEN_WITHIN_S = 20.0
+SEEN_WITHIN_S = 60.0
 # After the last that is known to follow: the annotations and statuses of others.
 REST_S = 0.04
+CALM_S = 0.02
 OURS, FLOOR, STOCK = "ours", "floor", "stock"
 # The same pod and patch, both at work at once: the later one waits for the earlier one's write.
 OURS_BESIDE, STOCK_BESIDE = "ours beside stock", "stock beside ours"
@@ -94,6 +95,7 @@ class Driver:
         if turn.namespace == world.NAMESPACE:
             await self._told(number, epoch)
         await asyncio.sleep(REST_S)
+        await crew.operator.calm(CALM_S, SEEN_WITHIN_S)
         return [
             Sample(kind, self._size, self._repetition, ready, name, version, at, state.at)
             for kind, state in zip(turn.kinds, states, strict=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ TOOL = str(ROOT / "hack" / "controlplane")
 # The nodes of the benchmark send no heartbeats: nothing but the measured changes may happen.
 NO_HEARTBEATS = "--kcm-flag=--node-monitor-grace-period=1h"
 GRACE_S = 10.0
+IDLE_SHARE = 0.05
 
 
 class FailedError(Exception):
@@ -91,6 +94,26 @@ class Child:
             yield
         finally:
             self._signal(signal.SIGCONT)
+
+    def ran(self) -> float:
+        """Seconds of processor time of its main thread; not a number while it wants more."""
+        folder = Path("/proc") / str(self._process.pid)
+        state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        if state != "S":
+            return math.nan
+        return int((folder / "schedstat").read_text().split()[0]) / 1e9
+
+    async def calm(self, for_s: float, at_most_s: float) -> None:
+        """Return when it has had next to nothing to do for so long, or after the other time."""
+        deadline = time.perf_counter() + at_most_s
+        before, since = math.nan, 0.0
+        while (now := time.perf_counter()) < deadline:
+            ran = self.ran()
+            if not ran - before <= IDLE_SHARE * for_s:  # also if one is no number
+                before, since = ran, now
+            elif now - since >= for_s:
+                return
+            await asyncio.sleep(for_s / 5)
 
     async def end(self) -> None:
         self._signal(signal.SIGTERM)

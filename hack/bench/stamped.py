@@ -12,10 +12,11 @@ from typing import Any
 
 from hack.bench.stamps import Stamps
 
+from vipa.core.snapshot import parse_allowed
 from vipa.k8s.client import Client
 from vipa.shell import app
 from vipa.shell.loop import Loop
-from vipa.shell.settings import Options, parse_allowed
+from vipa.shell.settings import Options
 
 
 class Stamped(app.Operator):

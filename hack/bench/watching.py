@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from vipa.k8s import access
+from vipa.k8s.encode import MANAGER
 
 
 class Seen(NamedTuple):
@@ -37,7 +38,7 @@ class Api:
     async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         url, data = self.server + path, orjson.dumps(body)
-        async with self.session.put(url, data=data, headers=headers) as reply:
+        async with self.session.put(url, data=data, headers=headers, params=MANAGER) as reply:
             raw = await reply.read()
         if reply.status != 200:
             raise RuntimeError(f"PUT {path}: {reply.status} {raw.decode(errors='replace')}")
@@ -45,20 +46,23 @@ class Api:
         return found
 
     async def follow(self, path: str, **query: str) -> AsyncIterator[Seen]:
-        """Everything under a path, without end. Raises when the stream breaks off."""
+        """Everything under a path, without end. Goes on where a stream broke off, or raises."""
         async with self.session.get(self.server + path, params=query) as reply:
             listed = orjson.loads(await reply.read())
         for raw in listed["items"]:
             yield Seen(time.perf_counter(), "LISTED", raw)
         version = listed["metadata"]["resourceVersion"]
-        wanted = {**query, "watch": "1", "resourceVersion": version, "timeoutSeconds": "3600"}
-        async with self.session.get(self.server + path, params=wanted) as reply:
-            yield Seen(time.perf_counter(), "SYNCED", {})
-            async for line in reply.content:
-                at = time.perf_counter()
-                event = orjson.loads(line)
-                yield Seen(at, event["type"], event["object"])
-        raise RuntimeError(f"the watch of {path} ended")
+        yield Seen(time.perf_counter(), "SYNCED", {})
+        while True:  # a watch that cannot follow, on a busy machine, is ended by the server
+            wanted = {**query, "watch": "1", "resourceVersion": version, "timeoutSeconds": "3600"}
+            async with self.session.get(self.server + path, params=wanted) as reply:
+                async for line in reply.content:
+                    at = time.perf_counter()
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise RuntimeError(f"the watch of {path} ended: {event['object']}")
+                    yield Seen(at, event["type"], event["object"])
+                    version = event["object"]["metadata"]["resourceVersion"]
 
 
 async def connect(kubeconfig: str) -> Api:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hack.bench import floor, records
 
-from vipa.k8s import names
+from vipa.k8s import encode, names
 from vipa.k8s.client import Client
 from vipa.rehearsal.stage import Stage
 
@@ -104,7 +104,8 @@ class World:
         pod = await self._get("Pod", records.NAMESPACE, name)
         body = records.body(pod, name, self._keeper)
         body["metadata"]["name"] = records.name_of(name)
-        await client.request("POST", names.path("EndpointSlice", records.NAMESPACE), body)
+        path = names.path("EndpointSlice", records.NAMESPACE)
+        await client.request("POST", path, body, query=encode.MANAGER)
 
     async def _get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
         return await self._client.request("GET", names.path(kind, namespace, name))

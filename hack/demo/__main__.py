@@ -11,8 +11,18 @@ import shutil
 import sys
 import time
 
-from scene import HOME, NAMESPACE, PLANE, ROOT, Operator, Scene, detach, end_detached
-from scene import keep_alive, plane
+from scene import (
+    HOME,
+    NAMESPACE,
+    PLANE,
+    ROOT,
+    Operator,
+    Scene,
+    detach,
+    end_detached,
+    keep_alive,
+    plane,
+)
 from story import Broken, Story
 
 KEPT = """

@@ -15,6 +15,7 @@ from tests.cli.ran import Ran, Vipa
 from vipa.cli import move
 
 PODS = "/api/v1/pods"
+RECORD = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/web-owner"
 VIPAS = "/apis/sysplex.dev/v1alpha1/vipas"
 FORBIDDEN = (403, {"kind": "Status", "message": "pods is forbidden", "reason": "Forbidden"})
 
@@ -95,11 +96,10 @@ def test_kubeconfigs_that_cannot_be_used(vipa: Vipa, config: str, tmp_path: Path
     vipa("status", "--kubeconfig", "/nix").refused(1, "--kubeconfig /nix: there is no such file")
     vipa("status", "--kubeconfig", config, "--context", "nix").refused(1, "no usable kubeconfig")
     vipa("status").refused(1, "no usable kubeconfig")
-    broken = tmp_path / "broken"
-    broken.write_text(
-        Path(config).read_text().replace("server:", "certificate-authority: /nix\n    server:")
-    )
-    vipa("status", "--kubeconfig", str(broken)).refused(1, "kubeconfig")
+    for text in ("", "[1]", "a: [", "current-context: 7\ncontexts: 5\n"):
+        broken = tmp_path / "broken"
+        broken.write_text(text)
+        vipa("status", "--kubeconfig", str(broken)).refused(1, "no usable kubeconfig")
 
 
 def takes(fake: FakeApi, vipa: str) -> None:
@@ -165,7 +165,7 @@ def test_once_gives_up_and_takes_its_pin_away(vipa: Vipa, fake: FakeApi, config:
 
 
 def test_once_waits_for_a_record_that_is_not_there(vipa: Vipa, fake: FakeApi, config: str) -> None:
-    del fake.objects["EndpointSlice", "default", "web-owner"]
+    fake.faults[RECORD] = (404, {"kind": "Status", "message": "not found"})
     ran = run_move(vipa, config, "web", "--to", "sysa", "--once", "--timeout", "0.3")
     ran.refused(1, "not moved to sysa within 0.3 s")
 
@@ -173,8 +173,7 @@ def test_once_waits_for_a_record_that_is_not_there(vipa: Vipa, fake: FakeApi, co
 def test_once_says_what_the_server_refuses_and_takes_its_pin_away(
     vipa: Vipa, fake: FakeApi, config: str
 ) -> None:
-    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/web-owner"
-    fake.faults[path] = FORBIDDEN
+    fake.faults[RECORD] = FORBIDDEN
     run_move(vipa, config, "web", "--to", "sysa", "--once").refused(1, "pods is forbidden")
     assert spec(fake, "web")["move"] is None
 

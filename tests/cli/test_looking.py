@@ -20,6 +20,7 @@ Golden = Callable[[str, str], None]
         ("status-wide", ["status", "-o", "wide"], 0),
         ("explain-web", ["explain", "web"], 0),
         ("explain-web-wide", ["explain", "vipa/web", "-o", "wide"], 0),
+        ("explain-db", ["explain", "db"], 0),
         ("explain-home", ["explain", "vipas.sysplex.dev/home"], 0),
         ("plan", ["plan"], 0),
         ("plan-json", ["plan", "-o", "json"], 0),

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from tests.cli.ran import Vipa
 
+from vipa.rehearsal import cluster
+
 FILE = """\
 rehearsal: takeover
 given:
@@ -68,3 +70,30 @@ def test_a_file_that_is_wrong(vipa: Vipa, manifests: str, tmp_path: Path) -> Non
     missing = str(tmp_path / "nix.yaml")
     assert f"{missing}:1: cannot be read" in vipa("rehearse", missing).err
     vipa("rehearse").refused(2, "Missing argument")
+
+
+def test_allowed_addresses_count(vipa: Vipa, held: str) -> None:
+    assert vipa("rehearse", held, "--allowed-cidr", "198.51.100.0/24").code == 0
+    ran = vipa("rehearse", held, "--allowed-cidr", "192.0.2.0/24")
+    assert ran.code == 1
+    assert "AddressNotAllowed" in ran.out
+
+
+def test_the_cluster_engine_gets_its_place(
+    vipa: Vipa, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[cluster.Place] = []
+
+    def refuse(place: cluster.Place) -> None:
+        asked.append(place)
+        raise cluster.UnusableError("it is not marked as a cluster for rehearsals")
+
+    monkeypatch.setattr(cluster, "Cluster", refuse)
+    engine = ("--engine", "cluster")
+    vipa("rehearse", held, *engine).refused(2, "it is not marked")
+    assert asked[0].allowed == cluster.EVERYWHERE
+    rules = ("--allowed-cidr", "192.0.2.0/24=b,a", "--allowed-cidr", "2001:db8::/64")
+    vipa("rehearse", held, *engine, *rules, "--kubeconfig", held, "--context", "c")
+    assert asked[1].allowed == ("192.0.2.0/24=a,b", "2001:db8::/64")
+    assert (asked[1].kubeconfig, asked[1].context) == (held, "c")
+    vipa("rehearse", held, *engine, "--kubeconfig", "/nix").refused(1, "there is no such file")

@@ -13,7 +13,6 @@ from tests.cluster.operatorprocess import OperatorProcess  # noqa: E402
 from tests.cluster.plane import Api, Plane, tool  # noqa: E402
 from tests.cluster.world import (  # noqa: E402, F401 - fixtures for every test here
     background,
-    proxied,
     proxy,
     stage_client,
     world,

@@ -210,7 +210,7 @@ class FaultProxy:
 
     async def open(self) -> None:
         self.loop = asyncio.get_running_loop()
-        config = yaml.safe_load(Path(self.operator_kubeconfig).read_text())
+        config = yaml.safe_load(Path(self.operator_kubeconfig).read_text())  # noqa: ASYNC240
         cluster = config["clusters"][0]["cluster"]
         self.upstream = cluster["server"]
         self.session = aiohttp.ClientSession(

@@ -11,6 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import weakref
 from pathlib import Path
 from typing import IO
 
@@ -28,10 +29,16 @@ class OperatorProcess:
 
     def __init__(self, kubeconfig: str, *flags: str) -> None:
         self.kubeconfig = kubeconfig
-        self.flags = flags or ("--allowed-cidr", "198.51.100.0/24", "--allowed-cidr", "2001:db8::/32")
+        self.flags = flags or (
+            "--allowed-cidr",
+            "198.51.100.0/24",
+            "--allowed-cidr",
+            "2001:db8::/32",
+        )
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._log.close)
 
     def start(self, *, wait: bool = True) -> None:
         self._process = subprocess.Popen(
@@ -57,6 +64,10 @@ class OperatorProcess:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the operator did not become ready:\n{self.log()}")
             self._pause()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def ready(self) -> bool:
         try:
@@ -89,7 +100,7 @@ class OperatorProcess:
         """As kubelet would; the exit code."""
         return self._end(signal.SIGTERM)
 
-    def ended(self, within_s: float = 15) -> int:
+    def ended(self, within_s: float = 30) -> int:
         """The exit code of one that ends by itself."""
         assert self._process is not None
         code = self._process.wait(within_s)

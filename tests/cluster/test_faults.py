@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from tests.cluster.faultproxy import (
     Deed,
     FaultProxy,
@@ -31,9 +30,9 @@ from tests.cluster.faultproxy import (
 )
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import CLONE, Api, Plane
-from tests.cluster.world import Background, History, World, becomes, eventually, stays
+from tests.cluster.world import Background, History, World, becomes, eventually, staged, stays
+
 from vipa.k8s.client import Client
-from vipa.rehearsal.stage import Stage
 
 # Every write of a takeover; the first test holds that there is no other one.
 WRITES = {
@@ -129,25 +128,18 @@ class Theatre:
 def theatre(
     api: Api, controlplane: Plane, background: Background, stage_client: Client
 ) -> Iterator[Theatre]:
-    namespace = f"faults-{secrets.token_hex(3)}"
-    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    stage = Stage(stage_client)
-    background.run(stage.open())
     proxy = FaultProxy(controlplane.operator_kubeconfig)
     background.run(proxy.open())
-    world = World(api, namespace, background, stage)
-    found = Theatre(world, proxy, world.history())
-    try:
-        world.plex("sysa", "sysb")
-        world.vipa()
-        found.rest()
-        yield found
-    finally:
-        found.kill()
-        background.run(proxy.close())
-        world.close()
-        background.run(stage.close())
-        api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+    with staged(api, background, stage_client, "faults") as world:
+        found = Theatre(world, proxy, world.history())
+        try:
+            world.plex("sysa", "sysb")
+            world.vipa()
+            found.rest()
+            yield found
+        finally:
+            found.kill()
+            background.run(proxy.close())
 
 
 @pytest.fixture(autouse=True)

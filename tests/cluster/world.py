@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 import pytest
-
 from tests.cluster.faultproxy import FaultProxy
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api, Plane
+
 from vipa.k8s import access, names
 from vipa.k8s.client import ApiError, Client
 from vipa.k8s.listing import pages, version_of
@@ -28,7 +29,7 @@ from vipa.rehearsal.stage import Stage
 Object = dict[str, Any]
 T = TypeVar("T")
 
-WITHIN_S = 10.0
+WITHIN_S = 20.0
 POLL_S = 0.02
 QUIET_S = 0.4
 KINDS = (
@@ -131,7 +132,7 @@ def term_of(kind: str, record: Object) -> Term:
 
 
 class History:
-    """Every state that the records of a namespace were ever in, watched at the API server itself."""
+    """Every state that the records of a namespace were in, watched at the API server itself."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
@@ -265,7 +266,10 @@ class World:
 
     def pod(self, name: str, node: str, **labels: str) -> None:
         marked = {names.SYSPLEX: "plex1", **labels}
-        self._background.run(self._stage.pod(self.namespace, name, node, marked))
+        # Short, because the namespace controller waits for half of it.
+        spec = {"terminationGracePeriodSeconds": 1}
+        raw = {"spec": spec}
+        self._background.run(self._stage.pod(self.namespace, name, node, marked, raw=raw))
 
     def ready(self, pod: str, ready: bool) -> None:
         self._background.run(self._stage.pod_status(self.namespace, pod, ready=ready))
@@ -276,6 +280,12 @@ class World:
 
     def gone(self, pod: str) -> None:
         self._background.run(self._stage.pod_gone(self.namespace, pod))
+
+    def kubelets(self) -> None:
+        """End the pods that are told to."""
+        for one in self.list("Pod"):
+            if "deletionTimestamp" in one["metadata"]:
+                self.gone(one["metadata"]["name"])
 
     def vipa(self, name: str = "web", **spec: Any) -> str:
         """A VIPA with sysa before sysb; its address."""
@@ -382,8 +392,9 @@ class World:
         for history in self._histories:
             self._background.run(history.close())
         self._background.run(self._stage.strike())
-        for one in self.list("VIPA"):
-            self.delete("VIPA", one["metadata"]["name"])
+        # Before the namespace is: an address is free again for the next test.
+        for kind in ("VIPA", "EndpointSlice"):
+            self.api.request("DELETE", names.path(kind, self.namespace))
 
 
 @pytest.fixture(scope="session")
@@ -404,16 +415,39 @@ def stage_client(controlplane: Plane, background: Background) -> Iterator[Client
     background.run(client.close())
 
 
-@pytest.fixture
-def world(
-    api: Api, namespace: str, background: Background, stage_client: Client
-) -> Iterator[World]:
-    stage = Stage(stage_client)
+@contextmanager
+def staged(api: Api, background: Background, client: Client, prefix: str = "w") -> Iterator[World]:
+    """A world in a namespace of its own, taken down in the end."""
+    namespace = f"{prefix}-{secrets.token_hex(3)}"
+    status, body = api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    assert status == 201, body
+    stage = Stage(client)
     background.run(stage.open())
     found = World(api, namespace, background, stage)
-    yield found
-    found.close()
-    background.run(stage.close())
+    try:
+        yield found
+    finally:
+        found.close()
+        background.run(stage.close())
+        api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+@pytest.fixture
+def world(api: Api, background: Background, stage_client: Client) -> Iterator[World]:
+    with staged(api, background, stage_client) as found:
+        yield found
+
+
+@contextmanager
+def operating(kubeconfig: str) -> Iterator[OperatorProcess]:
+    """An operator, ready, ended in the end if it still runs."""
+    process = OperatorProcess(kubeconfig)
+    process.start()
+    try:
+        yield process
+    finally:
+        if process.running:
+            process.end()
 
 
 @pytest.fixture
@@ -422,13 +456,3 @@ def proxy(controlplane: Plane, background: Background) -> Iterator[FaultProxy]:
     background.run(found.open())
     yield found
     background.run(found.close())
-
-
-@pytest.fixture
-def proxied(proxy: FaultProxy) -> Iterator[OperatorProcess]:
-    """An operator that sees the API server through the proxy only."""
-    process = OperatorProcess(proxy.kubeconfig)
-    process.start()
-    yield process
-    with suppress(ProcessLookupError):
-        process.kill()

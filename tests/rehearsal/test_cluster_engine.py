@@ -217,7 +217,8 @@ def test_nothing_outlives_whoever_asked_for_it(background: Background, tmp_path:
             forks = Forks()
             await forks.open()
             try:
-                return await forks.start(["status", "--kubeconfig", str(kubeconfig)], os.devnull)
+                process = forks.start(["status", "--kubeconfig", str(kubeconfig)], os.devnull)
+                return await process.pid
             finally:
                 await forks.close()
 

@@ -64,12 +64,21 @@ async def everything(client: Client, namespace: str | None, home: str) -> list[R
     """All objects that decisions read, of one namespace or of all; what belongs to no namespace
     always. An account that may not see all namespaces is given those of `home`."""
     try:
-        found = await asyncio.gather(*(_listed(client, kind, namespace) for kind in KINDS))
+        return await _all(client, namespace)
     except ApiError as error:
         if error.status != FORBIDDEN or namespace is not None:
             raise
-        found = await asyncio.gather(*(_listed(client, kind, home) for kind in KINDS))
-    return [raw for objects in found for raw in objects]
+    return await _all(client, home)
+
+
+async def _all(client: Client, namespace: str | None) -> list[Raw]:
+    """Every kind, side by side. What the first refusal leaves undone is called off."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_listed(client, kind, namespace)) for kind in KINDS]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    return [raw for task in tasks for raw in task.result()]
 
 
 async def _listed(client: Client, kind: str, namespace: str | None) -> list[Raw]:

@@ -18,8 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from vipa.cli.problems import ProblemError, end
-from vipa.core.inventory import network
-from vipa.core.snapshot import Allowed
+from vipa.core.snapshot import Allowed, parse_allowed
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
@@ -38,24 +37,18 @@ OutputOption = Annotated[
 ]
 
 
-def parse_allowed(text: str) -> Allowed:
-    """`CIDR[=NAMESPACE,...]`, for example `198.51.100.0/24=team-a,team-b`."""
-    cidr, equals, spaces = text.partition("=")
-    net = network(cidr.strip())
-    chosen = frozenset(part.strip() for part in spaces.split(",") if part.strip())
-    if net is None or (equals and not chosen):
-        raise typer.BadParameter(
-            f"{text!r}: write CIDR or CIDR=NAMESPACE,..., "
-            "for example 198.51.100.0/24 or 198.51.100.0/24=team-a,team-b"
-        )
-    return Allowed(net, chosen)
+def _allowed(text: str) -> Allowed:
+    try:
+        return parse_allowed(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 AllowedOption = Annotated[
     list[Allowed] | None,
     typer.Option(
         "--allowed-cidr",
-        parser=parse_allowed,
+        parser=_allowed,
         metavar="CIDR[=NS,...]",
         help="Addresses that VIPAs may have, here or in these namespaces; repeated.",
     ),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vipa.cli.options import Place
+from vipa.cli.options import AllowedOption, Place, check_kubeconfig
 from vipa.cli.problems import MisuseError, say
+from vipa.core.snapshot import Allowed, Settings
 
 if TYPE_CHECKING:
     from vipa.rehearsal.engine import Engine
+    from vipa.rehearsal.run import Outcome
 
 
 class EngineName(StrEnum):
@@ -33,6 +36,25 @@ EngineOption = Annotated[
     ),
 ]
 ReportOption = Annotated[Report, typer.Option("--output", "-o", help="text, json or junit.")]
+OperatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--operator-kubeconfig",
+        help="cluster: kubeconfig of the operator's account; else operator.kubeconfig beside the "
+        "other, else that.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where rehearsals are run, and which addresses are allowed there."""
+
+    engine: EngineOption = EngineName.MODEL
+    operator_kubeconfig: OperatorOption = None
+    allowed: AllowedOption = None
+
+
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Tell the steps of what did not hold only.")
 ]
@@ -41,7 +63,7 @@ QuietOption = Annotated[
 def rehearse(
     files: FilesArgument,
     place: Place,
-    engine: EngineOption = EngineName.MODEL,
+    stage: Stage,
     output: ReportOption = Report.TEXT,
     quiet: QuietOption = False,
 ) -> None:
@@ -51,11 +73,10 @@ def rehearse(
     """
     from vipa.rehearsal import run  # noqa: PLC0415 - needed here only
 
-    chosen = _engine(engine, place)
-    try:
-        outcome = run.run_files(files, chosen)
-    finally:
-        chosen.close()
+    if stage.engine is EngineName.MODEL:
+        outcome = run.run_files(files, _model(stage))
+    else:
+        outcome = _on_cluster(files, place, stage)
     if outcome.mistakes:
         for mistake in outcome.mistakes:
             say(f"error: {mistake}")
@@ -66,9 +87,34 @@ def rehearse(
     raise typer.Exit(outcome.exit_code)
 
 
-def _engine(name: EngineName, place: Place) -> Engine:
+def _model(stage: Stage) -> Engine:
     from vipa.rehearsal.model import Model  # noqa: PLC0415
 
-    if name is EngineName.MODEL:
-        return Model()
-    raise MisuseError("--engine cluster: this version has the engine model only")
+    allowed = tuple(stage.allowed) if stage.allowed else None
+    return Model(settings=Settings(allowed=allowed))
+
+
+def _on_cluster(files: list[str], place: Place, stage: Stage) -> Outcome:
+    from vipa.rehearsal import cluster, run  # noqa: PLC0415 - slow to import
+
+    check_kubeconfig(place.kubeconfig)
+    written = tuple(one.network.compressed + _spaces(one) for one in stage.allowed or ())
+    where = cluster.Place(
+        kubeconfig=place.kubeconfig,
+        context=place.context,
+        operator_kubeconfig=stage.operator_kubeconfig,
+        allowed=written or cluster.EVERYWHERE,
+    )
+    try:
+        engine = cluster.Cluster(where)
+        try:
+            return run.run_files(files, engine)
+        finally:
+            engine.close()
+    except cluster.UnusableError as error:
+        raise MisuseError(str(error)) from error
+
+
+def _spaces(rule: Allowed) -> str:
+    """The namespaces of a rule, as --allowed-cidr has them."""
+    return "=" + ",".join(sorted(rule.namespaces)) if rule.namespaces else ""

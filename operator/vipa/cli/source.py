@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from vipa.cli.options import Given, Place
@@ -30,19 +30,9 @@ class Source:
     now: str
     home: str
     shown: str | None
-    server: str = field(default="")
 
     def shows(self, key: Key) -> bool:
         return self.shown in (None, key.namespace)
-
-    def raw(self, kind: str, key: Key) -> Raw:
-        """The JSON of an object, for what values do not keep."""
-        for raw in self.raws:
-            meta = raw["metadata"]
-            same = raw["kind"] == kind and meta.get("name") == key.name
-            if same and meta.get("namespace", "") == key.namespace:
-                return raw
-        return {}
 
 
 def read(given: Given) -> Source:
@@ -71,7 +61,6 @@ async def observe(place: Place) -> Source:
             now=client.clock.now(),
             home=home,
             shown=None if place.all_namespaces else home,
-            server=client.access.server,
         )
 
 

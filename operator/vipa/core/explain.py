@@ -104,15 +104,3 @@ def _unranked(
         shown = origin(vipa, name) if holds else ""
         rows.append(Row(name, None, status, shown, False, str(Candidate.NOT_RANKED), text))
     return rows
-
-
-def successor_after(before: Snapshot, after: Snapshot) -> list[tuple[Key, str, str, str]]:
-    """VIPAs whose owner differs between two snapshots: key, from, to, reason (`vipa simulate`)."""
-    found = []
-    for key in sorted(before.world.vipas):
-        old, new = before.world.records.get(key), after.world.records.get(key)
-        source, to = (old.owner if old else ""), (new.owner if new else "")
-        if source != to:
-            reason = new.last_move.reason if new and new.last_move else ""
-            found.append((key, source, to, reason))
-    return found

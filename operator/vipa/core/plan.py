@@ -208,6 +208,7 @@ def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
         snapshot.memory,
         verdicts={**snapshot.memory.verdicts, **verdicts},
         joins={**snapshot.memory.joins, **joins},
+        prefixes=dict(snapshot.memory.prefixes),
     )
     return replace(snapshot, memory=memory)
 

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from vipa.core.cluster import Key
 
-
 DIGITS = 18
 
 

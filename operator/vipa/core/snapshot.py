@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vipa.core.cluster import Key
 from vipa.core.health import Judgement
-from vipa.core.inventory import Inventory, Network
+from vipa.core.inventory import Inventory, Network, network
 from vipa.core.record import Remembered
 
 
@@ -22,6 +22,19 @@ class Allowed(NamedTuple):
 
     network: Network
     namespaces: frozenset[str] = frozenset()
+
+
+def parse_allowed(text: str) -> Allowed:
+    """`CIDR[=NAMESPACE,...]`. Raises ValueError that says what would be right."""
+    cidr, equals, spaces = text.partition("=")
+    net = network(cidr.strip())
+    chosen = frozenset(part.strip() for part in spaces.split(",") if part.strip())
+    if net is None or (equals and not chosen):
+        raise ValueError(
+            f"{text!r}: write CIDR or CIDR=NAMESPACE,..., "
+            "for example 198.51.100.0/24 or 198.51.100.0/24=team-a,team-b"
+        )
+    return Allowed(net, chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_AGE_S = 60.0
+# What the official client raises on a kubeconfig that is empty, no YAML, or of another form.
+MALFORMED = (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError)
 
 
 class NoAccess(Exception):
@@ -24,7 +28,7 @@ class NoAccess(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """`token` gives the bearer token of the moment, or nothing where a client certificate speaks."""
+    """`token` gives the bearer token of the moment; nothing where a certificate speaks."""
 
     server: str
     tls: ssl.SSLContext | bool
@@ -51,7 +55,8 @@ class TokenFile:
 
 def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Access | None:
     """The service account of the pod that we run in, or None outside of a cluster."""
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT")
     if not (host and port and (folder / "token").exists()):
         return None
     name = f"[{host}]" if ":" in host else host
@@ -73,7 +78,7 @@ async def from_kubeconfig(path: str | None = None, context: str | None = None) -
     try:
         await config.load_kube_config(path, context, client_configuration=settings)
         _, active = config.list_kube_config_contexts(path)
-    except (config.ConfigException, OSError) as error:
+    except (config.ConfigException, OSError, *MALFORMED) as error:
         raise NoAccess(f"no usable kubeconfig: {error}; set KUBECONFIG or --kubeconfig") from error
     chosen = active if context is None else _context(config, path, context)
     headers = await settings.auth_settings()
@@ -103,7 +108,7 @@ def _tls(ca: str | None, cert: str | None, key: str | None, verify: bool) -> ssl
 
 
 async def find(path: str | None = None, context: str | None = None) -> Access:
-    """A kubeconfig that was asked for, else the pod's service account, else the default kubeconfig."""
+    """A kubeconfig that was asked for, else the pod's account, else the default kubeconfig."""
     if path is None and context is None and "KUBECONFIG" not in os.environ:
         pod = in_cluster()
         if pod is not None:

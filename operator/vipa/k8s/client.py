@@ -1,4 +1,4 @@
-"""One HTTP session to the API server: deadlines, dead peers, errors as one type, the server's clock.
+"""One HTTP session: deadlines, dead peers, errors as one type, the API server's clock.
 
 Retries do not belong here: the executor knows what a repeated write means, this layer does not.
 """
@@ -40,7 +40,7 @@ class ApiError(Exception):
 
 @dataclass(slots=True)
 class Clock:
-    """The API server's time. Persisted times come from it; a replica's own clock may be hours off."""
+    """The API server's time, for what is persisted; a replica's own clock may be hours off."""
 
     offset_s: float = field(default=0.0)
 
@@ -101,7 +101,7 @@ class Client:
     async def close(self) -> None:
         await self.session.close()
 
-    async def request(
+    async def request(  # noqa: PLR0913 - the parts of an HTTP request
         self,
         method: str,
         path: str,

@@ -6,9 +6,10 @@ It runs where the kubeconfig points to, and only if that cluster says that it ma
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from vipa.core import explain
 from vipa.core.cluster import Key
@@ -21,16 +22,21 @@ from vipa.rehearsal import steps as do
 from vipa.rehearsal.background import Background
 from vipa.rehearsal.clusterrun import ClusterRun
 from vipa.rehearsal.observation import Observation
-from vipa.rehearsal.processes import Forks, Operator
+from vipa.rehearsal.processes import Forks, Operator, ProcessError
 from vipa.rehearsal.steps import CLUSTER, Given, Rehearsal, Verb
+from vipa.rehearsal.watching import LostSightError
 
 MARK = "sysplex-rehearsal"
 BESIDE = "operator.kubeconfig"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
+T = TypeVar("T")
+TROUBLE = (ApiError, access.NoAccess, LostSightError, ProcessError)
+
+
 class UnusableError(Exception):
-    """This cluster cannot be rehearsed on; the message says why and what would be right."""
+    """This cluster cannot be rehearsed on, or no longer; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,11 @@ class Place:
 
 
 class Cluster:
-    """Raises UnusableError where rehearsals do not belong."""
+    """The only one in its cluster: what another engine has there is taken for leavings.
+
+    Raises UnusableError where rehearsals do not belong, and when the cluster or the operator is
+    no longer there.
+    """
 
     name = CLUSTER
 
@@ -75,10 +85,7 @@ class Cluster:
         self._forks = Forks()
         self._run: ClusterRun | None = None
         try:
-            self._run = self._background.run(self._open(place))
-        except (ApiError, access.NoAccess) as error:
-            self.close()
-            raise UnusableError(str(error)) from error
+            self._run = self._await(self._open(place))
         except BaseException:
             self.close()
             raise
@@ -100,22 +107,22 @@ class Cluster:
         return f"this engine knows no {strange[0]}" if strange else ""
 
     def setup(self, given: Given) -> None:
-        self._background.run(self.run.setup(given))
+        self._await(self.run.setup(given))
 
     def do(self, verbs: Sequence[Verb], *, live: bool = False) -> None:
-        self._background.run(self.run.do(verbs, live=live))
+        self._await(self.run.do(verbs, live=live))
 
     def settle(self) -> None:
-        self._background.run(self.run.settle())
+        self._await(self.run.settle())
 
     def restart(self) -> None:
-        self._background.run(self.run.restart())
+        self._await(self.run.restart())
 
     def waits(self) -> bool:
-        return self._background.run(self.run.waits())
+        return self._await(self.run.waits())
 
     def observe(self) -> Observation:
-        return self._background.run(self._observe())
+        return self._await(self._observe())
 
     def explain(self, vipa: Key) -> Explanation | None:
         seen = self.observe()
@@ -128,6 +135,12 @@ class Cluster:
     def close(self) -> None:
         self._background.run(self._close())
         self._background.close()
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._background.run(work)
+        except TROUBLE as error:
+            raise UnusableError(str(error)) from error
 
     async def _open(self, place: Place) -> ClusterRun:
         found = await access.from_kubeconfig(place.kubeconfig, place.context)

@@ -18,7 +18,7 @@ from vipa.rehearsal.clusterobjects import LABEL, NAMESPACES
 from vipa.rehearsal.clusterverbs import Verbs
 from vipa.rehearsal.clusterworld import ClusterWorld
 from vipa.rehearsal.lens import Lens
-from vipa.rehearsal.processes import Forks, Operator, command
+from vipa.rehearsal.processes import TAIL, Forks, Operator, ProcessError, command
 from vipa.rehearsal.stage import Raw, Stage
 from vipa.rehearsal.steps import Given, Verb
 from vipa.rehearsal.watching import Watching
@@ -80,13 +80,12 @@ class ClusterRun:
         self._fresh()
         await _early_in_a_second()
         await self._verbs.given(given)
-        await self.operator.start()
-        await self._settle()
+        await self._start()
 
     async def do(self, verbs: Sequence[Verb], *, live: bool) -> None:
-        """One verb is written to the running operator, several in its absence unless `live`."""
+        """Carry them out and come to rest; with `live` the operator sees one after the other."""
         self.seen.begin()
-        apart = not live and (len(verbs) > 1 or self._verbs.stopping)
+        apart = not live and self._verbs.needs_peace(verbs)
         if apart:
             await self.operator.kill()
             if sum(isinstance(verb, do.Apply | do.Start) for verb in verbs) > 1:
@@ -94,9 +93,7 @@ class ClusterRun:
         await self._verbs.next_step()
         for verb in verbs:
             await self._verbs.happen(verb)
-        if apart:
-            await self.operator.start()
-        await self._settle()
+        await (self._start() if apart else self._settle())
 
     async def settle(self) -> None:
         self.seen.begin()
@@ -106,19 +103,27 @@ class ClusterRun:
         self.seen.begin()
         await self.operator.kill()
         await self._verbs.next_step()
-        await self.operator.start()
-        await self._settle()
+        await self._start()
 
     async def waits(self) -> bool:
         """Wait for anything to change, and to come to rest. False: nothing did for too long."""
         before = self.seen.heard
-        while time.monotonic() < self._until:
-            self._check()
+        while self.operator.running and time.monotonic() < self._until:
+            self._watching.check()
             if self.seen.heard != before:
                 await self._rest()
                 return True
             await asyncio.sleep(GLANCE_S)
         return False
+
+    async def _start(self) -> None:
+        """An operator that does not start fails the rehearsal, not the engine."""
+        try:
+            await self.operator.start()
+        except ProcessError as error:
+            self.restless = (str(error),)
+        else:
+            await self._settle()
 
     async def _settle(self) -> None:
         self.seen.changed_at = time.monotonic()
@@ -129,16 +134,14 @@ class ClusterRun:
         """Until nothing has changed for the time that an expectation has to hold."""
         self.restless = ()
         while (left := self.seen.changed_at + HOLD_S - time.monotonic()) > 0:
-            self._check()
+            self._watching.check()
             if time.monotonic() > self._until:
                 last = list(self.seen.actions())[-3:]
                 self.restless = (f"no rest within {POLLED_S:g} s, at last: {'; '.join(last)}",)
                 return
             await asyncio.sleep(left)
-
-    def _check(self) -> None:
-        self._watching.check()
-        self.operator.check()
+        if not self.operator.running:
+            self.restless = (f"the operator ended by itself:\n{self.operator.log()[-TAIL:]}",)
 
     async def _command(self, arguments: list[str]) -> str:
         """A command of `vipa`: what it printed if it refused."""

@@ -7,7 +7,7 @@ serves, which nodes are in a zone) is answered by what has been seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from vipa.core import spec
@@ -38,10 +38,22 @@ class Verbs:
         self._stopping: list[tuple[Key, str]] = []
         self.objects = ClusterObjects(client, stage, seen)
 
-    @property
-    def stopping(self) -> bool:
-        """Pods that were deleted with notice wait to be gone."""
-        return bool(self._stopping)
+    def needs_peace(self, verbs: Sequence[Verb]) -> bool:
+        """More than one write that has to be seen as one snapshot.
+
+        A kill is two: the API server marks a pod as terminating, in a write of its own, also where
+        it removes it at once, and a running operator would see notice being given.
+        """
+        if len(verbs) > 1 or self._stopping:
+            return True
+        match verbs[0]:
+            case do.Kill():
+                return True
+            case do.Recover() as verb:
+                return len(self._meant(verb)) > 1
+            case do.Down() | do.Up() as verb:
+                return len(self._nodes(verb, verb.node)) > 1
+        return False
 
     async def given(self, given: Given) -> None:
         """Everything that a file begins with. Raises ImpossibleError for what the API refuses."""

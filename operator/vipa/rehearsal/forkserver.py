@@ -4,9 +4,9 @@ A start from nothing costs a second of a core for imports alone, and a rehearsal
 again for every list of verbs. What is forked has run nothing but imports; from there on it is
 `python -m vipa ARGUMENTS`, in a process of its own that can be killed like any other.
 
-Spoken over stdin and stdout, a line of JSON each: `{"arguments": [...], "log": PATH}` is answered
-by `{"pid": N}` and, when that process has ended, by `{"ended": N, "code": C}`. When stdin ends, so
-does everything that was started here.
+Spoken over stdin and stdout, a line of JSON each: `{"id": I, "arguments": [...], "log": PATH}` is
+answered by `{"id": I, "pid": N}` and, when that process has ended, by `{"id": I, "code": C}`. The
+first line says `{"ready": true}`. When stdin ends, so does everything that was started here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def serve(modules: Sequence[str]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks us
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    running: set[int] = set()
+    running: dict[int, int] = {}
     buffer = b""
     say({"ready": True})
     while True:
@@ -51,7 +51,8 @@ def serve(modules: Sequence[str]) -> None:
                 break
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
-                running.add(start(json.loads(line)))
+                asked = json.loads(line)
+                running[start(asked)] = asked["id"]
     for pid in running:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -61,19 +62,19 @@ def say(message: dict[str, Any]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def reap(running: set[int]) -> None:
-    for pid in sorted(running):
+def reap(running: dict[int, int]) -> None:
+    """Tell of processes that have ended. `running`: by pid, what they were asked for as."""
+    for pid in list(running):
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
-            running.discard(pid)
-            say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+            say({"id": running.pop(pid), "code": os.waitstatus_to_exitcode(status)})
 
 
 def start(asked: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
         become(asked["arguments"], asked["log"])
-    say({"pid": pid})
+    say({"id": asked["id"], "pid": pid})
     return pid
 
 

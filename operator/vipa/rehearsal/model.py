@@ -16,13 +16,14 @@ from vipa.core.cluster import Key
 from vipa.core.explain import Explanation
 from vipa.core.inventory import Object
 from vipa.core.record import Record
-from vipa.core.snapshot import Memory, Snapshot
+from vipa.core.snapshot import Memory, Settings, Snapshot
 from vipa.rehearsal import objects, proofs, remembering, steps
 from vipa.rehearsal.happenings import Happenings
 from vipa.rehearsal.observation import Observation, Said
 from vipa.rehearsal.steps import MODEL, Given, Rehearsal, Verb
 from vipa.rehearsal.world import RefusedError, World
 
+NO_LIMITS = Settings()
 LABELS_ONLY = ("InvalidStackName", "StackNameInUse")
 
 
@@ -34,7 +35,15 @@ class Model:
 
     name = MODEL
 
-    def __init__(self, *, proves: bool = True, quick: bool = False, collects: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        proves: bool = True,
+        quick: bool = False,
+        collects: bool = False,
+        settings: Settings = NO_LIMITS,
+    ) -> None:
+        self.settings = settings
         self.proves = proves
         self.quick = quick
         self.collects = collects
@@ -107,7 +116,12 @@ class Model:
         self._restless: list[str] = []
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(world=self.world.inventory, now=self.world.now, memory=self.memory)
+        return Snapshot(
+            world=self.world.inventory,
+            now=self.world.now,
+            settings=self.settings,
+            memory=self.memory,
+        )
 
     def _one(self, verb: Verb) -> None:
         try:

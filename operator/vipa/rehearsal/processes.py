@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
@@ -24,13 +24,15 @@ MODULES = (
     "kubernetes.aio.client",
     "kubernetes.aio.config",
 )
+IMPORTED_WITHIN_S = 120.0
 READY_WITHIN_S = 30.0
 ENDED_WITHIN_S = 10.0
 POLL_S = 0.01
+TAIL = 2000
 
 
 class ProcessError(Exception):
-    """A process did not start, or ended unasked; the message holds the end of its log."""
+    """Something did not start; the message says why, with the end of its log."""
 
 
 def free_port() -> int:
@@ -39,55 +41,80 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Process:
+    """One fork, from the wish for it to its exit code."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.pid: asyncio.Future[int] = loop.create_future()
+        self.code: asyncio.Future[int] = loop.create_future()
+
+    @property
+    def running(self) -> bool:
+        return not self.code.done()
+
+    def lost(self) -> None:
+        """The fork server is gone, and with it whatever it had started."""
+        for future, value in ((self.pid, 0), (self.code, -signal.SIGKILL)):
+            if not future.done():
+                future.set_result(value)
+
+    async def kill(self) -> int:
+        """Its exit code; when this returns it is gone."""
+        pid = await self.pid
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return await asyncio.wait_for(asyncio.shield(self.code), ENDED_WITHIN_S)
+
+
 class Forks:
     """Our end of a fork server."""
 
     def __init__(self) -> None:
         self._server: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._started: asyncio.Queue[int] = asyncio.Queue()
-        self._ended: dict[int, asyncio.Future[int]] = {}
-        self._lock = asyncio.Lock()
+        self._processes: list[Process] = []
 
     async def open(self) -> None:
+        """Returns when everything has been imported. Raises ProcessError."""
         command = [sys.executable, "-m", "vipa.rehearsal.forkserver", *MODULES]
         pipe = asyncio.subprocess.PIPE
         self._server = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-        self._reader = asyncio.create_task(self._read(self._server))
+        assert self._server.stdout is not None
+        first = await asyncio.wait_for(self._server.stdout.readline(), IMPORTED_WITHIN_S)
+        if not first:
+            raise ProcessError("the fork server ended: what it imports cannot be imported")
+        self._reader = asyncio.create_task(self._read(self._server.stdout))
 
     async def close(self) -> None:
+        """Everything that was started is killed."""
         if self._server is not None and self._server.stdin is not None:
             self._server.stdin.close()
             await self._server.wait()
         if self._reader is not None:
             await self._reader
 
-    async def start(self, arguments: list[str], log: str) -> int:
-        """The pid of `vipa ARGUMENTS`."""
+    def start(self, arguments: list[str], log: str) -> Process:
+        """`vipa ARGUMENTS`; what it prints goes to the end of the log."""
         assert self._server is not None
         assert self._server.stdin is not None
-        async with self._lock:
-            message = json.dumps({"arguments": arguments, "log": log})
-            self._server.stdin.write(message.encode() + b"\n")
-            pid = await asyncio.wait_for(self._started.get(), READY_WITHIN_S)
-        return pid
+        found = Process()
+        message = {"id": len(self._processes), "arguments": arguments, "log": log}
+        self._processes.append(found)
+        self._server.stdin.write(json.dumps(message).encode() + b"\n")
+        return found
 
-    def end_of(self, pid: int) -> asyncio.Future[int]:
-        """Its exit code, once it has one."""
-        return self._ended.setdefault(pid, asyncio.get_running_loop().create_future())
-
-    async def _read(self, server: asyncio.subprocess.Process) -> None:
-        assert server.stdout is not None
-        async for line in server.stdout:
-            message: Mapping[str, Any] = json.loads(line)
+    async def _read(self, lines: asyncio.StreamReader) -> None:
+        async for line in lines:
+            message: Mapping[str, int] = json.loads(line)
+            process = self._processes[message["id"]]
             if "pid" in message:
-                self._ended.pop(message["pid"], None)
-                self.end_of(message["pid"])
-                self._started.put_nowait(message["pid"])
-            elif "ended" in message:
-                future = self.end_of(message["ended"])
-                if not future.done():
-                    future.set_result(message["code"])
+                process.pid.set_result(message["pid"])
+            else:
+                process.code.set_result(message["code"])
+        for process in self._processes:
+            process.lost()
 
 
 class Operator:
@@ -100,20 +127,20 @@ class Operator:
             self._arguments += ["--allowed-cidr", cidr]
         self._http: aiohttp.ClientSession | None = None
         self._log = _new_log()
-        self._pid = 0
+        self._process: Process | None = None
 
     @property
     def running(self) -> bool:
-        return bool(self._pid) and not self._forks.end_of(self._pid).done()
+        return self._process is not None and self._process.running
 
     async def start(self) -> None:
         """Raises ProcessError."""
         port = free_port()
-        self._pid = await self._forks.start([*self._arguments, "--port", str(port)], self._log)
+        self._process = self._forks.start([*self._arguments, "--port", str(port)], self._log)
         deadline = time.monotonic() + READY_WITHIN_S
         while not await self._ready(port):
             if not self.running or time.monotonic() > deadline:
-                raise ProcessError(f"the operator did not become ready:\n{self.log()[-2000:]}")
+                raise ProcessError(f"the operator did not become ready:\n{self.log()[-TAIL:]}")
             await asyncio.sleep(POLL_S)
 
     async def _ready(self, port: int) -> bool:
@@ -126,24 +153,9 @@ class Operator:
             return False
 
     async def kill(self) -> None:
-        if self.running:
-            os.kill(self._pid, signal.SIGKILL)
-            await asyncio.wait_for(self._forks.end_of(self._pid), ENDED_WITHIN_S)
-        self._pid = 0
-
-    def freeze(self) -> None:
-        """It runs no further, and its streams go on arriving, until `thaw`."""
-        if self.running:
-            os.kill(self._pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        if self.running:
-            os.kill(self._pid, signal.SIGCONT)
-
-    def check(self) -> None:
-        """Raises ProcessError if it ended unasked."""
-        if not self.running:
-            raise ProcessError(f"the operator ended by itself:\n{self.log()[-2000:]}")
+        if self._process is not None:
+            await self._process.kill()
+        self._process = None
 
     def log(self) -> str:
         return _read(self._log)
@@ -162,12 +174,11 @@ async def command(forks: Forks, arguments: list[str], within_s: float) -> tuple[
     """Run `vipa ARGUMENTS`: exit code and everything that it printed."""
     log = _new_log()
     try:
-        pid = await forks.start(arguments, log)
+        process = forks.start(arguments, log)
         try:
-            code = await asyncio.wait_for(asyncio.shield(forks.end_of(pid)), within_s)
+            code = await asyncio.wait_for(asyncio.shield(process.code), within_s)
         except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            code = await forks.end_of(pid)
+            code = await process.kill()
         return code, _read(log).strip()
     finally:
         os.unlink(log)

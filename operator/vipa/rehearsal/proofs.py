@@ -72,10 +72,12 @@ def broken(
 
 
 def _lost_stacks(snapshot: Snapshot) -> bool:
-    """Whether somebody deleted a Stack that has joined: its number is in this memory alone, and a
-    fresh operator gives it another one."""
-    known = snapshot.memory.verdicts.items()
-    return any(one.join_number and key not in snapshot.world.stacks for key, one in known)
+    """Whether somebody deleted a Stack whose verdict, with its join number, is now in this memory
+    alone: a fresh operator judges it as one that it never saw."""
+    stacks = snapshot.world.stacks
+    return any(
+        key not in stacks or stacks[key].status.phase is None for key in snapshot.memory.verdicts
+    )
 
 
 @dataclass(slots=True, kw_only=True)

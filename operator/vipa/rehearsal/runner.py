@@ -137,7 +137,8 @@ def happened(seen: Observation) -> Iterable[str]:
         elif last is not None and (path := turns(records)):
             names = [path[0][0], *(to for _, to in path)]
             way = " -> ".join(name or "none" for name in names)
-            reason = last.last_move.reason if last.last_move else ""
+            move = last.last_move
+            reason = move.reason if records[-1] is not None and move else "record removed"
             yield f"{shown(key)}: {way} {reason}, epoch {last.epoch}"
         elif last is not None and _renewed(records):
             yield f"{shown(key)}: {last.owner} goes on, pod {last.pod}, epoch {last.epoch}"

@@ -30,6 +30,8 @@ KINDS = (
     "VIPABackup",
 )
 AGAIN_S = 0.1
+# Too busy, or a kind whose storage is not there yet: the version that we ask for still stands.
+TRY_AGAIN = (429, 500, 502, 503, 504)
 Hear = Callable[[str, str, bytes], None]
 
 
@@ -77,6 +79,9 @@ class Watching:
         url = self._client.access.server + names.path(kind)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         async with self._client.session.get(url, params=query, timeout=timeout) as reply:
+            if reply.status in TRY_AGAIN:
+                await asyncio.sleep(AGAIN_S)
+                return
             if reply.status >= 400:
                 raise LostSightError(f"watch of {kind}: HTTP {reply.status}")
             async for line in reply.content:

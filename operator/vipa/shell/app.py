@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import time
 from typing import Any
 
@@ -16,7 +17,7 @@ from vipa.k8s import access
 from vipa.k8s.client import Client
 from vipa.shell import handlers
 from vipa.shell.endpoint import Endpoint
-from vipa.shell.executor import Executor
+from vipa.shell.executor import Executor, Outcome
 from vipa.shell.loop import Loop, absorber
 from vipa.shell.metrics import Metrics, StoreCollector
 from vipa.shell.settings import Options
@@ -27,11 +28,12 @@ log = logging.getLogger(__name__)
 
 
 class Operator:
-    """One replica. `start` returns when everything has been listed and the first plan is under way."""
+    """One replica. `start` returns when all has been listed and the first plan is under way."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._tasks: list[asyncio.Task[None]] = []
+        self._before: set[asyncio.Task[Any]] = set()
         self._client: Client | None = None
         self._watch: Client | None = None
         self._endpoint: Endpoint | None = None
@@ -40,6 +42,7 @@ class Operator:
 
     async def start(self) -> None:
         """Idempotent. Raises access.NoAccess and sight.NotAllowed."""
+        self._before = asyncio.all_tasks()
         if self._client is not None:
             return
         options = self._options
@@ -56,12 +59,15 @@ class Operator:
             else:
                 store.lost(kind, key)
 
+        def heard(outcome: Outcome) -> None:
+            loop.done(outcome)
+
         executor = self._executor = Executor(
             client=client,
             permit=lambda: None,
             absorb=absorber(store),
             reread=reread,
-            done=lambda outcome: loop.done(outcome),
+            done=heard,
         )
         loop = Loop(store, executor, metrics)
         sight = self._sight = Sight(client, store)
@@ -86,9 +92,13 @@ class Operator:
             self._tasks.append(task)
 
     async def stop(self) -> None:
-        """End own tasks first: kopf waits five seconds for each that is left."""
-        _end_watchers()
-        for task in self._tasks:
+        """End own tasks, and what kopf began and has not ended: it waits five seconds for each.
+
+        Those are its other watchers when one has failed, and requests of its start. Without a
+        session they would wait for a new login and hold the process until it is killed.
+        """
+        left = asyncio.all_tasks() - self._before - {asyncio.current_task()}
+        for task in (*self._tasks, *left):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._executor is not None:
@@ -112,15 +122,6 @@ class Operator:
         self._sight.event(kind, type_, raw)
 
 
-def _end_watchers() -> None:
-    """When one watcher of kopf fails the others go on; without a session they would wait for a new
-    login, be cancelled, begin again, and hold the process until it is killed after 20 s.
-    """
-    for task in asyncio.all_tasks():
-        if task.get_name().startswith("watcher for "):
-            task.cancel()
-
-
 def _complain(task: asyncio.Task[None]) -> None:
     """A background task never ends by itself; one that does is a defect to be seen."""
     if not task.cancelled() and (error := task.exception()) is not None:
@@ -133,10 +134,29 @@ async def operate(options: Options) -> None:
     registry = kopf.OperatorRegistry()
     handlers.register(registry, operator)
     try:
-        await operator.start()
+        if not await _started(operator):
+            return
         await kopf.operator(registry=registry, clusterwide=True, standalone=True)
     finally:
         await operator.stop()
+
+
+async def _started(operator: Operator) -> bool:
+    """False: told to end before everything was listed. As process 1 of a container nobody else
+    would hear the signal.
+    """
+    starting = asyncio.ensure_future(operator.start())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, starting.cancel)
+    try:
+        await starting
+    except asyncio.CancelledError:
+        return False
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)  # from here on kopf's
+    return True
 
 
 def run(options: Options) -> None:

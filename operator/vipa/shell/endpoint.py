@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics, served on the loop that they speak of: a stuck loop does not answer."""
+"""/livez, /readyz and /metrics, on the loop that they speak of: a stuck loop does not answer."""
 
 from __future__ import annotations
 

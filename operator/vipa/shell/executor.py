@@ -75,11 +75,13 @@ class Executor:
         self._queue: list[Job] = []
         self._number = 0
         self._records = 0
-        self._others = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._busy: set[Target] = set()
         self._again: set[Target] = set()
         self._failures: dict[Target, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pauses: dict[Target, asyncio.TimerHandle] = {}
 
     def busy(self, action: act.Action) -> bool:
         return target(action) in self._busy
@@ -87,10 +89,13 @@ class Executor:
     def writing_record(self, vipa: Key) -> bool:
         return ("Record", vipa) in self._busy
 
-    @property
-    def moving(self) -> bool:
-        """Records are under way or wait: nothing of a later stage may slow them down."""
-        return self._records > 0
+    async def settled(self, at_most_s: float) -> None:
+        """Return when no record is under way or waits, or after this time."""
+        try:
+            async with asyncio.timeout(at_most_s):
+                await self._calm.wait()
+        except TimeoutError:
+            return
 
     @property
     def idle(self) -> bool:
@@ -105,12 +110,15 @@ class Executor:
         self._number += 1
         if action.stage == 0:
             self._records += 1
+            self._calm.clear()
         heapq.heappush(self._queue, Job(action.stage, self._number, action, seen_at))
         self._start()
         return True
 
     async def stop(self) -> None:
         self._queue.clear()
+        for handle in self._pauses.values():
+            handle.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -136,16 +144,27 @@ class Executor:
         action = job.action
         error = await self._write(action)
         seconds = time.perf_counter() - job.seen_at
-        if error is not None:
-            await self._recover(action, error)
-        else:
+        if error is None:
             self._failures.pop(target(action), None)
+            self._finish(action, seconds, None)
+            return
+        pause = await self._recover(action, error)
+        # The object waits, its place in the queue does not: what cannot be written may be many, and
+        # must hurt only itself (I9).
+        self._pauses[target(action)] = asyncio.get_running_loop().call_later(
+            pause, self._finish, action, seconds, error
+        )
+
+    def _finish(self, action: act.Action, seconds: float, error: ApiError | None) -> None:
         place = target(action)
+        self._pauses.pop(place, None)
         again = place in self._again
         self._again.discard(place)
         self._busy.discard(place)
         if action.stage == 0:
             self._records -= 1
+            if not self._records:
+                self._calm.set()
         self._done(Outcome(action, seconds, error, again))
 
     async def _write(self, action: act.Action) -> ApiError | None:
@@ -172,15 +191,16 @@ class Executor:
         self._absorb(action, replies)
         return None
 
-    async def _recover(self, action: act.Action, error: ApiError) -> None:
-        """Look at what is there after a conflict; else wait, longer each time."""
+    async def _recover(self, action: act.Action, error: ApiError) -> float:
+        """Look at what is there after a conflict; how long to wait, longer each time."""
         place = target(action)
         count = self._failures.get(place, 0)
         self._failures[place] = count + 1
         if error.status in STALE:
             await self._read(action)
-        if error.status != 409 or count:
-            await asyncio.sleep(PAUSES_S[min(count, len(PAUSES_S) - 1)])
+        if error.status == 409 and not count:
+            return 0.0
+        return PAUSES_S[min(count, len(PAUSES_S) - 1)]
 
     async def _read(self, action: act.Action) -> None:
         kind, key = action.kind, object_key(action)

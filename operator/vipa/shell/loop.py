@@ -84,9 +84,7 @@ class Loop:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            deadline = time.perf_counter() + PUBLISH_LATEST_S
-            while self._executor.moving and time.perf_counter() < deadline:
-                await asyncio.sleep(0.002)
+            await self._executor.settled(PUBLISH_LATEST_S)
             scope, self._store.stale = self._store.stale, Scope()
             for part in slices(scope):
                 self.publish(part)

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, as api.md names them. Owner metrics are read from the store at a scrape."""
+"""Numbers for Prometheus. What is held about VIPAs is read from the store at a scrape."""
 
 from __future__ import annotations
 

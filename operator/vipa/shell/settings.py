@@ -11,13 +11,8 @@ from typing import Any
 
 import kopf
 
-from vipa.core.inventory import network
-from vipa.core.snapshot import Allowed
+from vipa.core.snapshot import Allowed, parse_allowed
 from vipa.k8s import names
-
-
-class BadOption(ValueError):
-    """An option that cannot be read; the message says what would be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +26,15 @@ class Options:
     port: int = 8080
 
 
-def parse_allowed(text: str) -> Allowed:
-    """`CIDR[=NAMESPACE,...]`. Raises BadOption."""
-    cidr, equals, spaces = text.partition("=")
-    net = network(cidr.strip())
-    chosen = frozenset(part.strip() for part in spaces.split(",") if part.strip())
-    if net is None or (equals and not chosen):
-        raise BadOption(
-            f"--allowed-cidr {text!r}: write CIDR or CIDR=NAMESPACE,..., "
-            "for example 198.51.100.0/24 or 198.51.100.0/24=team-a,team-b"
-        )
-    return Allowed(net, chosen)
-
-
 def from_environment(env: Mapping[str, str] = os.environ) -> Options:
-    """Options under `kopf run`, which has no flags of ours. Raises BadOption."""
+    """Options under `kopf run`, which has no flags of ours. Raises ValueError."""
     text = env.get("VIPA_ALLOWED_CIDRS", "")
     allowed = tuple(parse_allowed(part) for part in text.split())
     if not allowed:
-        raise BadOption("set VIPA_ALLOWED_CIDRS, for example to '198.51.100.0/24'")
+        raise ValueError("set VIPA_ALLOWED_CIDRS, for example to '198.51.100.0/24'")
     return Options(
         allowed=allowed,
-        host=env.get("VIPA_HTTP_HOST", "0.0.0.0"),  # noqa: S104
+        host=env.get("VIPA_HTTP_HOST", "0.0.0.0"),
         port=int(env.get("VIPA_HTTP_PORT", "8080")),
     )
 

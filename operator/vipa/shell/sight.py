@@ -33,6 +33,11 @@ class NotAllowed(Exception):
     """The account may not list a kind: nothing would ever be seen of it."""
 
 
+def refuse(error: ApiError) -> None:
+    if error.status in (401, 403):
+        raise NotAllowed(f"{error}; see crds/rbac.yaml") from error
+
+
 class Sight:
     """Fills a store from the API server, and keeps it honest."""
 
@@ -68,16 +73,16 @@ class Sight:
                 async for page in pages(self._client, kind, selector=SELECTORS.get(kind, "")):
                     for raw in page.items:
                         self._store.observe(kind, raw)
-                self.last_event_s[kind] = time.perf_counter()
-                return
             except ApiError as error:
-                if error.status in (401, 403):
-                    raise NotAllowed(f"{error}; see crds/rbac.yaml") from error
+                refuse(error)
                 if not told:
                     hint = " (are the CRDs applied?)" if error.status == 404 else ""
                     log.warning("waiting for %s: %s%s", kind, error, hint)
                 told = True
                 await asyncio.sleep(RETRY_S)
+            else:
+                self.last_event_s[kind] = time.perf_counter()
+                return
 
     async def _cidrs(self) -> None:
         """The Service CIDRs, which no VIPA may lie in; an old server without the kind has none."""
@@ -86,6 +91,7 @@ class Sight:
                 item async for page in pages(self._client, "ServiceCIDR") for item in page.items
             ]
         except ApiError as error:
+            refuse(error)
             log.warning("Service CIDRs are not known: %s", error)
             return
         texts = [str(c) for item in found for c in (item.get("spec") or {}).get("cidrs") or ()]
