@@ -468,7 +468,9 @@ FULL = VipaStatus(
 def test_vipa_status_reads_back_whatever_was_there_before(wire: Wire, status: VipaStatus) -> None:
     wire.vipa()
     for one in (status, FULL, status):
-        assert wire.send(act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=one)) == [200]
+        assert wire.send(
+            act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=one)
+        ) == [200]
         found = wire.read("VIPA", "web")
         assert isinstance(found, Vipa)
         assert found.status == one
@@ -479,7 +481,9 @@ def test_vipa_that_was_never_active_has_epoch_none(wire: Wire) -> None:
     wire.vipa()
     assert wire.read("VIPA", "web").status == VipaStatus()
     status = VipaStatus(state="Inactive", epoch=0)
-    assert wire.send(act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=status)) == [200]
+    assert wire.send(
+        act.WriteVipaStatus(key=wire.key("web"), uid=wire.uid("VIPA", "web"), status=status)
+    ) == [200]
     assert wire.read("VIPA", "web").status == status
 
 
@@ -506,9 +510,13 @@ def test_statuses_of_the_group_read_back(wire: Wire) -> None:
             conditions=conditions,
         )
         sent = (
-            act.WriteSysplexStatus(key=wire.key("plex1"), uid=wire.uid("Sysplex", "plex1"), status=plex),
+            act.WriteSysplexStatus(
+                key=wire.key("plex1"), uid=wire.uid("Sysplex", "plex1"), status=plex
+            ),
             act.WriteStackStatus(key=wire.key("sysa"), uid=wire.uid("Stack", "sysa"), status=stack),
-            act.WriteBackupStatus(key=wire.key("ring"), uid=wire.uid("VIPABackup", "ring"), conditions=conditions),
+            act.WriteBackupStatus(
+                key=wire.key("ring"), uid=wire.uid("VIPABackup", "ring"), conditions=conditions
+            ),
         )
         assert [wire.send(one) for one in sent] == [[200], [200], [200]]
         found = wire.read("Sysplex", "plex1"), wire.read("Stack", "sysa")

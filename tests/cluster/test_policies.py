@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
+from tests.waiting import eventually
 
 Object = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
@@ -78,15 +78,14 @@ def foreigner(api: Api, as_user: AsUser, namespace: str) -> Api:
 @pytest.fixture(scope="module", autouse=True)
 def policies_in_force(foreigner: Api, namespace: str) -> None:
     """Policies and roles take a moment to reach the API server's caches after they are applied."""
-    deadline = time.monotonic() + 30
-    while True:
+
+    def refused() -> bool:
         status, body = foreigner.request(
             "POST", f"{slices(namespace)}?dryRun=All", record(name="probe-owner")
         )
-        if status == 403 and "system:masters alone" in body["message"]:
-            return
-        assert time.monotonic() < deadline, (status, body)
-        time.sleep(0.2)
+        return status == 403 and "system:masters alone" in body["message"]
+
+    eventually(refused, within_s=30)
 
 
 def slices(namespace: str) -> str:

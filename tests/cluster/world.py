@@ -266,10 +266,16 @@ class World:
 
     def pod(self, name: str, node: str, **labels: str) -> None:
         marked = {names.SYSPLEX: "plex1", **labels}
+        meta = {"name": name, "namespace": self.namespace, "labels": marked}
         # Short, because the namespace controller waits for half of it.
-        spec = {"terminationGracePeriodSeconds": 1}
-        raw = {"spec": spec}
-        self._background.run(self._stage.pod(self.namespace, name, node, marked, raw=raw))
+        spec = {
+            "nodeName": node,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "stack"}],
+        }
+        self._background.run(self._stage.pod_from({"metadata": meta, "spec": spec}))
+        ip = self._stage._next_ip()
+        self._background.run(self._stage.pod_status(self.namespace, name, ready=True, ips=[ip]))
 
     def ready(self, pod: str, ready: bool) -> None:
         self._background.run(self._stage.pod_status(self.namespace, pod, ready=ready))

@@ -12,12 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 CLONE = Path(__file__).resolve().parents[2]
 SCRIPT = CLONE / "hack" / "controlplane"
@@ -33,13 +33,6 @@ printf half > "$2"
 [ -z "$GO_FAILS" ] || { echo "undefined: sense"; exit 3; }
 printf whole > "$2"
 """
-
-
-def eventually(condition: Callable[[], object], *, within_s: float = 20.0) -> None:
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until, f"not within {within_s} s"
-        time.sleep(0.02)
 
 
 class Machine:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 from vipa.core.cluster import Key
 from vipa.k8s import names
@@ -223,7 +223,5 @@ def test_nothing_outlives_whoever_asked_for_it(background: Background, tmp_path:
                 await forks.close()
 
         pid = background.run(work())
-        deadline = time.monotonic() + GONE_WITHIN_S
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)  # killed, and reaped by whoever adopted it
-        assert not Path(f"/proc/{pid}").exists()
+        # Killed, and reaped by whoever adopted it.
+        eventually(lambda: not Path(f"/proc/{pid}").exists(), within_s=GONE_WITHIN_S)

@@ -107,10 +107,18 @@ def of_pod(snapshot: Snapshot, pod: Pod) -> Iterator[Emit]:
     event, note = "InvalidStackName", pod.problem
     if not note:
         stack = snapshot.world.stacks.get(pod.stack_key)
+        group = Key(pod.key.namespace, pod.sysplex)
+        if group not in snapshot.world.sysplexes:
+            yield from _warn(snapshot, pod, "NoSuchSysplex", f"there is no Sysplex {pod.sysplex}")
+            return
         if stack is None or stack.sysplex == pod.sysplex:
             return
         event = "StackNameInUse"
         note = f"stack {pod.stack} belongs to Sysplex {stack.sysplex}; choose another name"
+    yield from _warn(snapshot, pod, event, note)
+
+
+def _warn(snapshot: Snapshot, pod: Pod, event: str, note: str) -> Iterator[Emit]:
     name = f"{pod.key.name}.{event.lower()}.{pod.uid[-12:]}"
     if name not in snapshot.memory.emitted:
         yield Emit(

@@ -11,7 +11,7 @@ from vipa.core.cluster import Key
 from vipa.core.inventory import NOTHING
 from vipa.core.ownership import Decision
 from vipa.core.publish import is_deactivated, origin, stack_status
-from vipa.core.reasons import Candidate
+from vipa.core.reasons import Acceptance, Candidate
 from vipa.core.record import Record
 from vipa.core.resources import Vipa
 from vipa.core.snapshot import Snapshot
@@ -50,7 +50,9 @@ def explain(snapshot: Snapshot, key: Key) -> Explanation | None:
     record = planning.current(snapshot.world, vipa)
     decided = planning.decision(snapshot, vipa)
     owner = record.owner if record else ""
+    told = _told_otherwise(snapshot, vipa)
     summary = _summary(owner, decided) if answer.accepted else f"{answer.reason}: {answer.message}"
+    summary = told or summary
     ranked = [
         Row(
             r.stack,
@@ -65,12 +67,21 @@ def explain(snapshot: Snapshot, key: Key) -> Explanation | None:
     ]
     return Explanation(
         vipa=key,
-        accepted=answer.accepted,
+        accepted=answer.accepted and not told,
         summary=summary,
         owner=owner,
         epoch=record.epoch if record else vipa.status.epoch,
         rows=tuple(ranked + _unranked(snapshot, vipa, record, decided)),
     )
+
+
+def _told_otherwise(snapshot: Snapshot, vipa: Vipa) -> str:
+    """What the operator refused because of its own options, which a reader does not know."""
+    if snapshot.settings.allowed is not None:
+        return ""
+    refused = Acceptance.ADDRESS_NOT_ALLOWED
+    found = [c for c in vipa.status.conditions if c.type == "Accepted" and c.reason == refused]
+    return f"{refused}: {found[0].message}" if found else ""
 
 
 def _summary(owner: str, decided: Decision) -> str:

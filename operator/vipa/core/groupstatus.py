@@ -112,7 +112,9 @@ def backup(snapshot: Snapshot, found: Backup) -> tuple[Condition, ...]:
     static = [key.name for key in ranked if world.vipas[key].spec.static]
     twice = sorted(_twice(snapshot, found, ranked))
     news = [
-        Condition(type="Accepted", status=TRUE, reason="Accepted", message="the ranking is read"),
+        Condition(
+            type="Accepted", status=TRUE, reason="Accepted", message=f"ranks {len(ranked)} VIPAs"
+        ),
         _named("Overlapping", "ranked more than once, the highest rank counts: ", twice),
         conditions.unknown_stack(world, ns, [rank.stack for rank in found.ranking]),
         _named("UnknownVIPA", "there is no VIPA of this name: ", unknown),

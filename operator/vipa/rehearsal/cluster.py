@@ -163,8 +163,7 @@ class Cluster:
                 await self._client.close()
 
     async def _observe(self) -> Observation:
-        assert self._client is not None
-        return self.run.seen.observation(self._client.clock.now(), self.run.restless)
+        return self.run.observation()
 
 
 async def _marked(client: Client) -> None:

@@ -18,6 +18,7 @@ from vipa.rehearsal.clusterobjects import LABEL, NAMESPACES
 from vipa.rehearsal.clusterverbs import Verbs
 from vipa.rehearsal.clusterworld import ClusterWorld
 from vipa.rehearsal.lens import Lens
+from vipa.rehearsal.observation import Observation
 from vipa.rehearsal.processes import TAIL, Forks, Operator, ProcessError, command
 from vipa.rehearsal.stage import Raw, Stage
 from vipa.rehearsal.steps import Given, Verb
@@ -56,7 +57,7 @@ class ClusterRun:
         self.seen = ClusterWorld(Lens(f"r{secrets.token_hex(3)}-"))
         self._verbs = Verbs(self.client, self._stage, self.seen, self._command)
         self.restless: tuple[str, ...] = ()
-        self._until = 0.0
+        self._began = self._until = 0.0
 
     async def open(self) -> None:
         """Raises ApiError. What an engine that was broken off has left behind is removed."""
@@ -85,6 +86,7 @@ class ClusterRun:
     async def do(self, verbs: Sequence[Verb], *, live: bool) -> None:
         """Carry them out and come to rest; with `live` the operator sees one after the other."""
         self.seen.begin()
+        began = time.monotonic()
         apart = not live and self._verbs.needs_peace(verbs)
         if apart:
             await self.operator.kill()
@@ -93,7 +95,10 @@ class ClusterRun:
         await self._verbs.next_step()
         for verb in verbs:
             await self._verbs.happen(verb)
-        await (self._start() if apart else self._settle())
+        if apart:
+            await self._start()
+        else:
+            await self._settle(began)
 
     async def settle(self) -> None:
         self.seen.begin()
@@ -125,9 +130,11 @@ class ClusterRun:
         else:
             await self._settle()
 
-    async def _settle(self) -> None:
-        self.seen.changed_at = time.monotonic()
-        self._until = time.monotonic() + POLLED_S
+    async def _settle(self, began: float | None = None) -> None:
+        """`began`: when the verbs were; else now, for the operator has only just been started."""
+        now = self.seen.changed_at = time.monotonic()
+        self._began = now if began is None else began
+        self._until = now + POLLED_S
         await self._rest()
 
     async def _rest(self) -> None:
@@ -142,6 +149,9 @@ class ClusterRun:
             await asyncio.sleep(left)
         if not self.operator.running:
             self.restless = (f"the operator ended by itself:\n{self.operator.log()[-TAIL:]}",)
+
+    def observation(self) -> Observation:
+        return self.seen.observation(self.client.clock.now(), self.restless, self._began)
 
     async def _command(self, arguments: list[str]) -> str:
         """A command of `vipa`: what it printed if it refused."""

@@ -146,7 +146,8 @@ class ClusterWorld:
         """What others than we changed, of what only the operator changes."""
         return (one.text for one in self._changes if one.version not in self._own)
 
-    def observation(self, now: str, restless: tuple[str, ...]) -> Observation:
+    def observation(self, now: str, restless: tuple[str, ...], began: float = 0.0) -> Observation:
+        """`began`: when what happened in this step began, by the same clock as `changed_at`."""
         return Observation(
             world=self.world.copy(),
             now=now,
@@ -155,6 +156,7 @@ class ClusterWorld:
             actions=tuple(self.actions()),
             refusals=tuple(self.refusals),
             restless=restless,
+            seconds=max(0.0, self.changed_at - began),
         )
 
 

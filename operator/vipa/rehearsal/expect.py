@@ -39,6 +39,9 @@ def check(seen: Observation, expect: Expect, fences: Fences) -> list[Failure]:
     if expect.actions is not None and len(seen.actions) != expect.actions:
         text = f"{len(seen.actions)}: {'; '.join(seen.actions)}"
         found.append(Failure(expect.line, "actions", str(expect.actions), text))
+    bound, took = expect.within_s, seen.seconds
+    if bound is not None and took is not None and took > bound:
+        found.append(Failure(expect.line, "within", f"{bound:g} s", f"{took:.2f} s"))
     return found
 
 

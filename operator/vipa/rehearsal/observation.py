@@ -36,7 +36,8 @@ class Observation:
     """`history`: the records of a VIPA in this step, the one before it first; None: no record.
 
     `actions`: what the operator changed, `Held` and `Holding` aside. `restless`: what it would
-    still change, or would have changed otherwise after an interruption (I6).
+    still change, or would have changed otherwise after an interruption (I6). `seconds`: from the
+    verbs to the operator's last change, where time is real.
     """
 
     world: Inventory
@@ -46,6 +47,7 @@ class Observation:
     actions: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     restless: tuple[str, ...] = ()
+    seconds: float | None = None
 
     def record(self, key: Key) -> Record | None:
         """The record of the VIPA that there is now, never that of a former one."""

@@ -133,6 +133,11 @@ class Operator:
     def running(self) -> bool:
         return self._process is not None and self._process.running
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid.result()
+
     async def start(self) -> None:
         """Raises ProcessError."""
         port = free_port()

@@ -152,7 +152,7 @@ class Loop:
         if action.reason in ("Repaired", "Created"):
             return
         self._seconds[action.key] = (record.fence, seconds)
-        self._metrics.move(move, seconds)
+        self._metrics.move(action.key, move, seconds)
         log.info(
             "move vipa=%s from=%s to=%s reason=%s epoch=%d seconds=%.4f",
             action.key,

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from vipa.core import actions as act
+from vipa.core.cluster import Key
 from vipa.core.record import Move
 from vipa.k8s.client import ApiError
 from vipa.shell.store import Store
@@ -24,7 +25,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._moves = Counter(
-            "sysplex_takeovers", "Changes of holder.", ["reason"], registry=self.registry
+            "sysplex_takeovers",
+            "Changes of holder.",
+            ["namespace", "vipa", "reason"],
+            registry=self.registry,
         )
         self._seconds = Histogram(
             "sysplex_takeover_seconds",
@@ -45,8 +49,8 @@ class Metrics:
             "sysplex_loop_lag_seconds", "Delay of a timer.", registry=self.registry
         )
 
-    def move(self, move: Move, seconds: float) -> None:
-        self._moves.labels(move.reason).inc()
+    def move(self, vipa: Key, move: Move, seconds: float) -> None:
+        self._moves.labels(*vipa, move.reason).inc()
         self._seconds.observe(seconds)
 
     def round(self, seconds: float) -> None:
