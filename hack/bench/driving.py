@@ -26,7 +26,10 @@ PATCH = "application/strategic-merge-patch+json"
 
 
 class Sample(NamedTuple):
-    """`version` is the pod's after the patch; a time is of the common clock."""
+    """`version` is the pod's after the patch; a time is of the common clock.
+
+    `cpu_s`: processor time of the operator from the patch until it rests again.
+    """
 
     kind: str
     size: int
@@ -36,6 +39,7 @@ class Sample(NamedTuple):
     version: str
     patched_at: float
     saw_at: float
+    cpu_s: float
 
 
 class Turn(NamedTuple):
@@ -85,6 +89,7 @@ class Driver:
         crew.check()
         ours = {OURS, OURS_BESIDE}.intersection(turn.kinds)
         epoch = self._record(number).epoch + 1
+        ran = crew.operator.ran()
         # Others are measured as if there were no operator: it gets no processor time meanwhile.
         with nullcontext() if ours else crew.operator.paused():
             awaited = [self._expect(kind, number, ready) for kind in turn.kinds]
@@ -96,8 +101,9 @@ class Driver:
             await self._told(number, epoch)
         await asyncio.sleep(REST_S)
         await crew.operator.calm(CALM_S, SEEN_WITHIN_S)
+        ran = crew.operator.ran() - ran
         return [
-            Sample(kind, self._size, self._repetition, ready, name, version, at, state.at)
+            Sample(kind, self._size, self._repetition, ready, name, version, at, state.at, ran)
             for kind, state in zip(turn.kinds, states, strict=True)
         ]
 

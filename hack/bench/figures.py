@@ -57,12 +57,14 @@ def since_patch(sample: Sample) -> float:
 
 def evaluate(samples: Iterable[Sample], stories: Mapping[str, Story]) -> Figures:
     """{"a": {size: {kind: {p50, p99, n}}}, "b": ...}; sizes are text, as JSON has them."""
-    grouped: dict[str, dict[str, dict[str, dict[int, list[float]]]]] = {"a": {}, "b": {}}
+    grouped: dict[str, dict[str, dict[str, dict[int, list[float]]]]] = {"a": {}, "b": {}, "cpu": {}}
     for sample in samples:
         size, rep = str(sample.size), sample.repetition
         values = {"b": since_patch(sample)}
         if sample.kind in (OURS, FLOOR):
             values["a"] = since_seen(sample, stories)
+        if sample.kind == OURS:
+            values["cpu"] = sample.cpu_s * 1000
         for part, value in values.items():
             kinds = grouped[part].setdefault(size, {}).setdefault(sample.kind, {})
             kinds.setdefault(rep, []).append(value)
@@ -91,6 +93,8 @@ def wishes(found: Figures) -> list[Wish]:
     if small != large:
         ratio = a[large][OURS]["p50"] / a[small][OURS]["p50"]
         made.append(Wish(f"a ours p50 @{large}/@{small}", ratio, 1.25))
+        ratio = found["cpu"][large][OURS]["p50"] / found["cpu"][small][OURS]["p50"]
+        made.append(Wish(f"cpu ours p50 @{large}/@{small}", ratio, 1.25))
     for size in b:
         for name, ours, stock in (
             ("b ours/stock", OURS, STOCK),

@@ -38,13 +38,15 @@ class Plane(NamedTuple):
 
 
 @asynccontextmanager
-async def control_plane() -> AsyncIterator[Plane]:
+async def control_plane(keep: bool) -> AsyncIterator[Plane]:
+    """A new one; `keep`: it stays when we are done."""
     name = f"bench-{secrets.token_hex(3)}"
     try:
         admin = await _tool("up", name, NO_HEARTBEATS)
         yield Plane(name, admin, await _tool("install", name))
     finally:
-        _down(name)
+        if not keep:
+            _down(name)
 
 
 def _down(name: str) -> None:
@@ -96,20 +98,23 @@ class Child:
             self._signal(signal.SIGCONT)
 
     def ran(self) -> float:
-        """Seconds of processor time of its main thread; not a number while it wants more."""
-        folder = Path("/proc") / str(self._process.pid)
-        state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-        if state != "S":
-            return math.nan
-        return int((folder / "schedstat").read_text().split()[0]) / 1e9
+        """Seconds of processor time of its main thread, where its event loop is."""
+        return int(self._proc("schedstat").split()[0]) / 1e9
+
+    def sleeps(self) -> bool:
+        """Whether it waits for something else than a processor."""
+        return self._proc("stat").rpartition(")")[2].split()[0] == "S"
+
+    def _proc(self, name: str) -> str:
+        return (Path("/proc") / str(self._process.pid) / name).read_text()
 
     async def calm(self, for_s: float, at_most_s: float) -> None:
         """Return when it has had next to nothing to do for so long, or after the other time."""
         deadline = time.perf_counter() + at_most_s
-        before, since = math.nan, 0.0
+        before, since = -math.inf, 0.0
         while (now := time.perf_counter()) < deadline:
             ran = self.ran()
-            if not ran - before <= IDLE_SHARE * for_s:  # also if one is no number
+            if not self.sleeps() or not ran - before <= IDLE_SHARE * for_s:
                 before, since = ran, now
             elif now - since >= for_s:
                 return

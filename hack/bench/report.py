@@ -22,7 +22,6 @@ from rich.table import Table
 from vipa.k8s import access
 from vipa.k8s.client import Client
 
-COMMAND = "make bench"
 DOCS = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- takeover: written by make bench -->", "<!-- takeover: end -->"
 WHO = {
@@ -42,6 +41,7 @@ class Run(NamedTuple):
     wishes: list[Wish]
     machine: Mapping[str, str]
     seconds: float
+    command: str
 
 
 def say(text: str) -> None:
@@ -87,15 +87,15 @@ def machine(version: str) -> dict[str, str]:
 
 def write_json(run: Run, samples: Iterable[Sample], folder: Path) -> None:
     ratios = {wish.name: wish.value for wish in run.wishes}
-    whole = {**run.found, "ratios": ratios, "machine": dict(run.machine), "command": COMMAND}
+    whole = {**run.found, "ratios": ratios, "machine": dict(run.machine), "command": run.command}
     (folder / "takeover.json").write_text(json.dumps(whole, indent=1) + "\n")
     raw = [sample._asdict() for sample in samples]
     (folder / "takeover-samples.json").write_text(json.dumps(raw) + "\n")
 
 
 def rows(found: Figures) -> Iterable[tuple[str, str, str, str, str, str, str]]:
-    for part, sizes in (("a", found["a"]), ("b", found["b"])):
-        for size, kinds in sizes.items():
+    for part in ("a", "b", "cpu"):
+        for size, kinds in found[part].items():
             for kind, one in kinds.items():
                 spread = one["p50 by repetition"]
                 yield (
@@ -139,7 +139,7 @@ def write_docs(run: Run) -> None:
 def markdown(run: Run) -> str:
     here = run.machine
     lines = [
-        f"`{COMMAND}` on {here['date']}, {run.seconds:.0f} s: {here['cpu']}, "
+        f"`{run.command}` on {here['date']}, {run.seconds:.0f} s: {here['cpu']}, "
         f"{here['cores']} cores, Linux {here['kernel']}, Python {here['python']}, "
         f"Kubernetes {here['kubernetes']}.",
         "",

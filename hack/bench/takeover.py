@@ -36,8 +36,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=100, help="of each kind, in a repetition")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--stages", action="store_true", help="show where the time goes")
+    parser.add_argument("--keep", action="store_true", help="leave the control plane running")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md alone")
     options = parser.parse_args(arguments)
+    options.command = " ".join([parser.prog, *arguments]) if arguments else "make bench"
     options.sizes = sorted(int(size) for size in options.sizes.split(","))
     if options.sizes[0] < SMALLEST:
         parser.error(
@@ -97,14 +99,20 @@ async def measure(options: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
     FOLDER.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    async with processes.control_plane() as plane:
+    async with processes.control_plane(options.keep) as plane:
         bench = Bench(options, plane)
         await bench.run()
         version = await report.kubernetes(plane.admin)
+        if options.keep:
+            report.say(f"left running: {plane.admin}; end it: hack/controlplane down {plane.name}")
     stories = bench.stories()
     found = figures.evaluate(bench.samples, stories)
     run = report.Run(
-        found, figures.wishes(found), report.machine(version), time.perf_counter() - started
+        found=found,
+        wishes=figures.wishes(found),
+        machine=report.machine(version),
+        seconds=time.perf_counter() - started,
+        command=options.command,
     )
     report.write_json(run, bench.samples, FOLDER)
     report.show(run)

@@ -42,7 +42,7 @@ KINDS = (
     "VIPABackup",
     "Event",
 )
-ADDRESSES = itertools.cycle(f"198.51.100.{n}" for n in range(1, 255))
+ADDRESSES = itertools.cycle(f"198.51.100.{n}" for n in range(1, 200))
 NODE_NUMBERS = itertools.count(1)
 PAUSE = threading.Event()
 
@@ -210,7 +210,7 @@ class History:
             new = term.holder is not None and term.holder != held
             if place or term.kind != "LISTED":
                 assert term.epoch == epoch + new, f"{term} after epoch {epoch}: {told}"
-            assert term.fence.endswith(f".{term.epoch}"), term
+            assert not term.fence or term.fence.endswith(f".{term.epoch}"), term
             held, epoch = term.holder, term.epoch
 
 
@@ -350,8 +350,11 @@ class World:
         return None if value is None else str(value)
 
     def annotated(self, pod: str) -> list[tuple[str, str, int]]:
-        value = self.annotation(pod)
-        return [(e["vipa"], e["status"], e["epoch"]) for e in json.loads(value or "[]")]
+        try:
+            entries = json.loads(self.annotation(pod) or "[]")
+        except ValueError:
+            return []
+        return [(e["vipa"], e.get("status", ""), e["epoch"]) for e in entries]
 
     def events(self, *reasons: str) -> list[str]:
         """`reason kind/name: message`, oldest first."""
@@ -445,9 +448,9 @@ def world(api: Api, background: Background, stage_client: Client) -> Iterator[Wo
 
 
 @contextmanager
-def operating(kubeconfig: str) -> Iterator[OperatorProcess]:
+def operating(kubeconfig: str, *flags: str) -> Iterator[OperatorProcess]:
     """An operator, ready, ended in the end if it still runs."""
-    process = OperatorProcess(kubeconfig)
+    process = OperatorProcess(kubeconfig, *flags)
     process.start()
     try:
         yield process

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from vipa.core import actions as act
+from vipa.core import memory as bookkeeping
 from vipa.core import outcome
 from vipa.core import plan as planning
 from vipa.core.cluster import Key
@@ -218,7 +219,7 @@ class Increment:
 
     def see(self, thing: Object, gone: bool) -> None:
         if isinstance(thing, Record) and gone:
-            remembering.gone(self.memory, thing)
+            bookkeeping.gone(self.memory, thing)
         self.scope.add(absorb(self.world, thing, gone=gone))
 
     def restart(self) -> None:
@@ -227,7 +228,7 @@ class Increment:
 
     def settle(self, now: str) -> None:
         for record in self.world.records.values():
-            remembering.seen(self.memory, record)
+            bookkeeping.seen(self.memory, record)
         snapshot = Snapshot(world=self.world, now=now, memory=self.memory)
         verdicts, joins = planning.judge(snapshot, self.scope.stacks)
         self.memory.verdicts |= verdicts

@@ -96,17 +96,17 @@ def test_accepted(case: dict[str, Any]) -> None:
 # Values.
 
 
-EVERYTHING: dict[str, Any] = dict(
-    primary="sysa",
-    backups=[{"stack": "sysb", "rank": 200}],
-    moveable="Manual",
-    scopeTopologyKey="topology.kubernetes.io/zone",
-    ports=[
+EVERYTHING: dict[str, Any] = {
+    "primary": "sysa",
+    "backups": [{"stack": "sysb", "rank": 200}],
+    "moveable": "Manual",
+    "scopeTopologyKey": "topology.kubernetes.io/zone",
+    "ports": [
         {"name": "http", "port": 80, "targetPort": 8080},
         {"name": "dns", "protocol": "UDP", "port": 53, "targetPort": "dns"},
         {"name": "plain", "port": 81},
     ],
-    service={
+    "service": {
         "name": "front",
         "type": "ClusterIP",
         "annotations": {"a": "b"},
@@ -115,9 +115,9 @@ EVERYTHING: dict[str, Any] = dict(
         "sessionAffinity": "ClientIP",
         "loadBalancerClass": "a.example/b",
     },
-    move={"to": "sysb"},
-    drainTimeout="1m",
-)
+    "move": {"to": "sysb"},
+    "drainTimeout": "1m",
+}
 
 
 def test_vipa_with_everything() -> None:

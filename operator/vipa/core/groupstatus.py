@@ -90,14 +90,21 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
         ready,
         conditions.not_supported(found.unsupported),
     ]
-    joins = max(found.status.joins, snapshot.memory.joins.get(found.key, 0))
     return SysplexStatus(
         stacks=len(stacks),
         active=active,
         vipas=len(world.vipas_by_sysplex.get(found.key, NOTHING)),
-        joins=joins,
+        joins=last_join(snapshot, found),
         conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
+
+
+def last_join(snapshot: Snapshot, found: Sysplex) -> int:
+    """The highest number given so far. Stacks tell too: a Sysplex made anew begins with 0."""
+    world = snapshot.world
+    members = world.stacks_by_sysplex.get(found.key, NOTHING)
+    shown = (world.stacks[key].status.join_number for key in members)
+    return max(found.status.joins, snapshot.memory.joins.get(found.key, 0), *shown)
 
 
 def backup(snapshot: Snapshot, found: Backup) -> tuple[Condition, ...]:

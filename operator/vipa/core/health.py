@@ -124,7 +124,7 @@ def serving(
     found = [(of_pod(pod, world.nodes), pod) for pod in pods]
     healthy = [(verdict, pod) for verdict, pod in found if verdict.eligible]
     if healthy:
-        if last.phase is Phase.ACTIVE:
+        if last.phase in (Phase.ACTIVE, Phase.LEFT):
             for verdict, pod in healthy:
                 if pod.uid == last.uid:
                     return verdict, pod

@@ -45,7 +45,9 @@ class Decision:
 
 def judgement(snapshot: Snapshot, key: Key) -> Judgement:
     """The verdict on a stack of this round, or a fresh one for a name that nobody judged."""
-    known = snapshot.memory.verdicts.get(key)
+    world = snapshot.world
+    here = key in world.stacks or key in world.pods_by_stack
+    known = snapshot.memory.verdicts.get(key) if here else None
     return known or health.judge(snapshot.world, key, None, snapshot.now)
 
 

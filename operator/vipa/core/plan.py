@@ -59,7 +59,7 @@ def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[dict[Key, Judgemen
         found = health.judge(world, key, memory.verdicts.get(key), snapshot.now)
         plex = world.sysplexes.get(Key(key.namespace, found.sysplex))
         if found.phase is Phase.ACTIVE and found.join_number == 0 and plex is not None:
-            last = joins.get(plex.key) or max(plex.status.joins, memory.joins.get(plex.key, 0))
+            last = joins.get(plex.key) or groupstatus.last_join(snapshot, plex)
             joins[plex.key] = last + 1
             found = found._replace(join_number=last + 1)
         verdicts[key] = found
@@ -206,7 +206,7 @@ def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
     verdicts, joins = judge(snapshot, stacks)
     memory = replace(
         snapshot.memory,
-        verdicts={**snapshot.memory.verdicts, **verdicts},
+        verdicts=verdicts,
         joins={**snapshot.memory.joins, **joins},
         prefixes=dict(snapshot.memory.prefixes),
     )

@@ -75,7 +75,8 @@ def wanted(
     before = record.holder if record else None
     epoch = record.epoch if record else lost.epoch if lost else 0
     if holder is not None and holder != before:
-        epoch += 1
+        known = snapshot.memory.records.get(vipa.uid)
+        epoch = max(epoch, known.epoch if known else 0) + 1
     move = record.last_move if record else vipa.status.last_move
     if holder != before:
         source = before.stack if before else ""

@@ -61,7 +61,7 @@ class ClusterRun:
 
     async def open(self) -> None:
         """Raises ApiError. What an engine that was broken off has left behind is removed."""
-        await self._watching.open()
+        self._watching.open()
         await self._stage.open()
         where = ((NAMESPACES, self._clear_namespace), (names.path("Node"), self._clear_node))
         for path, clear in where:

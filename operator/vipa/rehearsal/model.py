@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from vipa.core import actions as act
 from vipa.core import command, explain, outcome
+from vipa.core import memory as bookkeeping
 from vipa.core import plan as planning
 from vipa.core.cluster import Key
 from vipa.core.explain import Explanation
@@ -158,13 +159,13 @@ class Model:
     def _seen(self, thing: Object, gone: bool) -> None:
         """A watch of records: one that vanished is remembered by its fence."""
         if isinstance(thing, Record) and gone:
-            remembering.gone(self.memory, thing)
+            bookkeeping.gone(self.memory, thing)
             self._history.setdefault(thing.vipa, [None]).append(None)
 
     def _settle(self) -> None:
         """Rounds until nothing is left to do. A second round that writes is against I6."""
         for record in self.world.inventory.records.values():
-            remembering.seen(self.memory, record)
+            bookkeeping.seen(self.memory, record)
         for number in range(proofs.ROUNDS):
             snapshot = self._snapshot()
             before = replace(snapshot, memory=remembering.copied(snapshot.memory))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vipa.core import actions as act
+from vipa.core import memory as bookkeeping
 from vipa.core.inventory import Inventory
-from vipa.core.record import Record, Remembered
 from vipa.core.snapshot import Memory
 
 
@@ -25,35 +25,15 @@ def copied(memory: Memory) -> Memory:
     )
 
 
-def of(record: Record) -> Remembered:
-    return Remembered(record.epoch, record.prefix, record.owner, record.owner_uid, record.domain)
-
-
-def seen(memory: Memory, record: Record) -> None:
-    """A record is there, by our own write or by a watch."""
-    memory.records[record.vipa_uid] = of(record)
-
-
-def gone(memory: Memory, record: Record) -> None:
-    """A record is gone, whoever deleted it: no fence of this name may ever be as low again."""
-    before = memory.prefixes.get(record.vipa, -1)
-    memory.prefixes[record.vipa] = max(before, record.prefix)
-
-
-def released(memory: Memory, record: Record) -> None:
-    """The operator itself deleted the record: epoch and fence go on, owner and domain do not."""
-    gone(memory, record)
-    memory.records[record.vipa_uid] = Remembered(record.epoch, record.prefix)
-
-
 def acted(memory: Memory, before: Inventory, action: act.Action) -> None:
     """What is remembered of an action that is about to be carried out on this world."""
     match action:
         case act.WriteRecord():
-            seen(memory, action.record)
+            bookkeeping.seen(memory, action.record)
         case act.DeleteRecord():
             old = before.records.get(action.key)
             if old is not None:
-                released(memory, old)
+                bookkeeping.gone(memory, old)
+                bookkeeping.released(memory, old.vipa_uid)
         case act.Emit():
             memory.emitted = memory.emitted | {action.name}

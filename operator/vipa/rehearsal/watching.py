@@ -1,9 +1,8 @@
 """Watch streams of everything that a rehearsal looks at, over all namespaces, for as long as an
 engine lives.
 
-They begin at a version at which nothing of ours exists yet, so there is no list to begin with. A
-stream that ends goes on where it stopped; one that cannot is an error, because a change that nobody
-saw would make every count wrong.
+A stream that ends goes on where it stopped. One that cannot is an error, because a change that
+nobody saw would make every count wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ import aiohttp
 import orjson
 
 from vipa.k8s import names
-from vipa.k8s.client import Client
+from vipa.k8s.client import ApiError, Client
+from vipa.k8s.listing import pages
 
 KINDS = (
     "Node",
@@ -47,12 +47,9 @@ class Watching:
         self._hear = hear
         self._tasks: list[asyncio.Task[None]] = []
         self._versions: dict[str, str] = {}
+        self._heard: set[str] = set()
 
-    async def open(self) -> None:
-        """Raises ApiError."""
-        body = await self._client.request("GET", names.path("Node"), query=(("limit", "1"),))
-        version = str(body["metadata"]["resourceVersion"])
-        self._versions = dict.fromkeys(KINDS, version)
+    def open(self) -> None:
         self._tasks = [asyncio.create_task(self._forever(kind)) for kind in KINDS]
 
     async def close(self) -> None:
@@ -69,9 +66,21 @@ class Watching:
     async def _forever(self, kind: str) -> None:
         while True:
             try:
+                if kind not in self._versions:
+                    await self._list(kind)
                 await self._stream(kind)
+            except ApiError as error:
+                if not error.unreachable and error.status not in TRY_AGAIN:
+                    raise
             except (aiohttp.ClientError, TimeoutError, OSError):
-                await asyncio.sleep(AGAIN_S)  # the API server is away; the version still stands
+                pass  # the API server is away; the version still stands
+            await asyncio.sleep(AGAIN_S)
+
+    async def _list(self, kind: str) -> None:
+        async for page in pages(self._client, kind):
+            for raw in page.items:
+                self._hear(kind, "MODIFIED", orjson.dumps({"object": raw}))
+            self._versions[kind] = str(page.version)
 
     async def _stream(self, kind: str) -> None:
         version = self._versions[kind]
@@ -79,18 +88,24 @@ class Watching:
         url = self._client.access.server + names.path(kind)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         async with self._client.session.get(url, params=query, timeout=timeout) as reply:
-            if reply.status in TRY_AGAIN:
-                await asyncio.sleep(AGAIN_S)
-                return
             if reply.status >= 400:
-                raise LostSightError(f"watch of {kind}: HTTP {reply.status}")
+                raise ApiError(reply.status, "", f"watch of {kind}: HTTP {reply.status}", {})
             async for line in reply.content:
                 type_, found = _head(line)
                 if type_ == "ERROR":
-                    raise LostSightError(f"watch of {kind}: {line[:300].decode(errors='replace')}")
+                    self._expired(kind, line)
+                    return
+                self._heard.add(kind)
                 self._versions[kind] = found or self._versions[kind]
                 if type_ != "BOOKMARK":
                     self._hear(kind, type_, line)
+
+    def _expired(self, kind: str, line: bytes) -> None:
+        """Nothing is lost while nothing was heard: the list of a kind whose storage has only just
+        come up can be older than what can be watched."""
+        if kind in self._heard:
+            raise LostSightError(f"watch of {kind}: {line[:300].decode(errors='replace')}")
+        del self._versions[kind]
 
 
 def _head(line: bytes) -> tuple[str, str]:

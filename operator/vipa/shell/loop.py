@@ -229,6 +229,8 @@ def absorber(store: Store) -> Any:
             action, act.DeleteRecord | act.DeleteService | act.DeleteSlice | act.DeleteStack
         ):
             store.deleted(action.kind, object_key(action), action.uid)
+            if isinstance(action, act.DeleteRecord):
+                store.released(action.key)
         else:
             store.observe(action.kind, replies[-1])
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from vipa.core import memory as bookkeeping
 from vipa.core import scope as scopes
 from vipa.core.cluster import Key, Pod
 from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, Network, Object
-from vipa.core.record import Record, Remembered
+from vipa.core.record import Record
 from vipa.core.resources import Vipa
 from vipa.core.scope import Scope
 from vipa.core.snapshot import Memory, Settings, Snapshot
@@ -163,17 +164,17 @@ class Store:
         self.memory.joins.update(joins)
 
     def _remember(self, before: Record | None, record: Record, *, gone: bool) -> None:
-        """What a deleted record must not take with it: its epoch, and the fences of its name."""
-        known = self.memory.records.get(record.vipa_uid)
-        epoch = max(record.epoch, known.epoch if known else 0)
-        self.memory.records[record.vipa_uid] = Remembered(
-            epoch, record.prefix, record.owner, record.owner_uid, record.domain
-        )
         if gone:
-            former = self.memory.prefixes.get(record.vipa, -1)
-            self.memory.prefixes[record.vipa] = max(former, record.prefix)
+            bookkeeping.gone(self.memory, record)
         else:
+            bookkeeping.seen(self.memory, record)
             self.on_record(before, record)
+
+    def released(self, vipa: Key) -> None:
+        """We deleted the record ourselves."""
+        found = self.world.vipas.get(vipa)
+        if found is not None:
+            bookkeeping.released(self.memory, found.uid)
 
 
 def reference(kind: str, raw: Mapping[str, Any]) -> tuple[Ref, str, int]:

@@ -1,0 +1,29 @@
+"""What must outlive a record, whoever deletes it: its epoch, and the fences of its name (I2)."""
+
+from __future__ import annotations
+
+from vipa.core.record import Record, Remembered
+from vipa.core.snapshot import Memory
+
+
+def seen(memory: Memory, record: Record) -> None:
+    """A record is there, by our own write or by a watch. The highest epoch stays, also after an
+    administrator wrote the record anew with a lower one."""
+    known = memory.records.get(record.vipa_uid)
+    epoch = max(record.epoch, known.epoch if known else 0)
+    memory.records[record.vipa_uid] = Remembered(
+        epoch, record.prefix, record.owner, record.owner_uid, record.domain
+    )
+
+
+def gone(memory: Memory, record: Record) -> None:
+    """A record is gone: no fence of this name may ever be as low again."""
+    before = memory.prefixes.get(record.vipa, -1)
+    memory.prefixes[record.vipa] = max(before, record.prefix)
+
+
+def released(memory: Memory, vipa_uid: str) -> None:
+    """The operator itself deleted the record: epoch and fence go on, owner and domain do not."""
+    known = memory.records.get(vipa_uid)
+    if known is not None:
+        memory.records[vipa_uid] = Remembered(known.epoch, known.prefix)
