@@ -5,13 +5,13 @@ With `--stages` it also writes down the stages of a round, which costs some micr
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 from hack.bench.stamps import Stamps
 
+from vipa.cli import logs
 from vipa.core.snapshot import parse_allowed
 from vipa.k8s.client import Client
 from vipa.shell import app
@@ -55,7 +55,7 @@ def show_stages(stamps: Stamps) -> None:
 
 def main() -> None:
     kubeconfig, path, port, allowed, *rest = sys.argv[1:]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure("text", "info")
     stamps = Stamps(Path(path))
     if "--stages" in rest:
         show_stages(stamps)

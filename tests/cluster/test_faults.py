@@ -381,6 +381,26 @@ def test_watch_expired_and_a_pod_vanished_meanwhile(theatre: Theatre) -> None:
         world.pod("sysa", world.node())
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_watches_refused_for_a_moment(
+    theatre: Theatre, reference: dict[str, Any], status: int
+) -> None:
+    """An API server that has just started knows neither tokens nor roles nor our kinds."""
+    theatre.rest()
+    rules = [
+        theatre.proxy.on(f"{verb} /.*/{kind}$", answer(status))
+        for verb in ("WATCH", "GET")
+        for kind in ("pods", "vipas", "endpointslices", "nodes")
+    ]
+    theatre.proxy.cut()
+    eventually(lambda: all(rule.applied for rule in rules if "WATCH" in rule.pattern.pattern))
+    theatre.fail_owner()
+
+    becomes(theatre.end, reference)
+    assert theatre.operator.running
+    theatre.history.check()
+
+
 def test_stream_error_ends_the_process(theatre: Theatre) -> None:
     """Not a zombie that sees nothing: it ends, and whoever started it starts it again."""
     theatre.rest()

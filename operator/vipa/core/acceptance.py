@@ -44,7 +44,7 @@ def answer(snapshot: Snapshot, vipa: Vipa) -> Answer:
         )
         return Answer(Acceptance.ADDRESS_IN_USE, text)
     if not has_record(snapshot.world, vipa):
-        taken = taken_by_cluster(snapshot, vipa.spec.address, vipa)
+        taken = taken_by_cluster(snapshot, vipa.spec.address)
         if taken:
             text = f"{vipa.spec.address} is {taken}; choose an address outside of the cluster's own"
             return Answer(Acceptance.ADDRESS_IN_USE, text)
@@ -107,7 +107,7 @@ def first_claim(snapshot: Snapshot, vipa: Vipa) -> Key | None:
     return min(before, key=place).key if before else None
 
 
-def taken_by_cluster(snapshot: Snapshot, address: str, vipa: Vipa) -> str:
+def taken_by_cluster(snapshot: Snapshot, address: str) -> str:
     """What of the cluster's own uses this address, in words; empty if nothing does."""
     world = snapshot.world
     parsed = ipaddress.ip_address(address)
@@ -120,6 +120,6 @@ def taken_by_cluster(snapshot: Snapshot, address: str, vipa: Vipa) -> str:
         if parsed in cidr:
             return f"in the pod CIDR {cidr} of a node"
     for key in sorted(world.services_by_address.get(address, ())):
-        if world.services[key].vipa_uid != vipa.uid:
+        if not world.services[key].vipa_uid:  # between VIPAs the records decide
             return f"an address of Service {key}"
     return ""

@@ -40,9 +40,26 @@ def foreign(world: Inventory, vipa: Vipa) -> Service | None:
     return service
 
 
+def rival(world: Inventory, vipa: Vipa) -> Vipa | None:
+    """Another VIPA that comes first for a Service of this name that does not exist yet."""
+    name = service_name(vipa)
+    if name in world.services:
+        return None
+    others = [world.vipas[key] for key in world.vipas_by_service.get(name, NOTHING)]
+    first = [
+        one
+        for one in others
+        if (one.created, one.key) < (vipa.created, vipa.key)
+        and kind(world, one)
+        and (record := world.records.get(one.key)) is not None
+        and record.vipa_uid == one.uid
+    ]
+    return min(first, key=lambda one: (one.created, one.key)) if first else None
+
+
 def label(world: Inventory, vipa: Vipa) -> str:
     """The Service that the record is a slice of, if any."""
-    if not kind(world, vipa) or foreign(world, vipa) is not None:
+    if not kind(world, vipa) or foreign(world, vipa) is not None or rival(world, vipa) is not None:
         return ""
     return service_name(vipa).name
 
@@ -61,6 +78,9 @@ def conflict(world: Inventory, vipa: Vipa) -> Condition | None:
             found.append(f"Service {other.key} {whose}: set spec.service.name to a free name")
         elif service is not None:
             found += _on_ours(world, service)
+        elif (first := rival(world, vipa)) is not None:
+            text = f"VIPA {first.key} asks for Service {service_name(vipa)} too"
+            found.append(f"{text}: set spec.service.name to a free name")
     if not found:
         return None
     text = "; ".join(found)
@@ -90,6 +110,8 @@ def plan(snapshot: Snapshot, key: Key, vipa: Vipa | None) -> Iterator[Action]:
         if old != name or stale:
             yield DeleteService(key=old, uid=service.uid, reason="no VIPA asks for it any more")
     if vipa is None or name is None or foreign(world, vipa) is not None:
+        return
+    if rival(world, vipa) is not None:
         return
     present = world.services.get(name)
     if present is not None and present.vipa_uid != vipa.uid:
