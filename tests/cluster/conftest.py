@@ -13,8 +13,11 @@ from tests.cluster.operatorprocess import OperatorProcess  # noqa: E402
 from tests.cluster.plane import Api, Plane, tool  # noqa: E402
 from tests.cluster.world import (  # noqa: E402, F401 - fixtures for every test here
     background,
+    module_operator,
     proxy,
+    shared_operator,
     stage_client,
+    town,
     world,
 )
 

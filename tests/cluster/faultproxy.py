@@ -122,6 +122,13 @@ async def hang(exchange: Exchange) -> web.StreamResponse:
     raise AssertionError("unreachable")
 
 
+async def mute(exchange: Exchange) -> web.StreamResponse:
+    """A watch that is accepted and never says anything, as behind a firewall that forgot it."""
+    reply = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await reply.prepare(exchange.request)
+    return await hang(exchange)
+
+
 async def half_open(exchange: Exchange) -> web.StreamResponse:
     """Forwarded and carried out, but the answer never arrives."""
     await exchange.forward()

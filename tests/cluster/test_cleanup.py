@@ -9,38 +9,24 @@ from typing import Any
 import pytest
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api, Plane
-from tests.cluster.world import World, becomes, eventually, operating
+from tests.cluster.world import World, becomes, eventually
 
 from vipa.k8s import names
 
 TERMINATED_WITHIN_S = 60
 
 
-@pytest.fixture(scope="module")
-def process(controlplane: Plane) -> Iterator[OperatorProcess]:
-    with operating(controlplane.operator_kubeconfig) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(process: OperatorProcess) -> OperatorProcess:
-    """One for all tests here; whoever ended it left that to the next one to undo."""
-    if not process.running:
-        process.start()
-    return process
-
-
 @pytest.fixture(params=["up", "down"])
-def absent(request: pytest.FixtureRequest, operator: OperatorProcess) -> Callable[[], Any]:
+def absent(request: pytest.FixtureRequest, shared_operator: OperatorProcess) -> Callable[[], Any]:
     """The time in which something is deleted: the operator looks on, or is not there."""
 
     @contextmanager
     def period() -> Iterator[None]:
         if request.param == "down":
-            operator.kill()
+            shared_operator.kill()
         yield
         if request.param == "down":
-            operator.start()
+            shared_operator.start()
 
     return period
 
@@ -94,7 +80,9 @@ def test_last_vipa_of_a_pod_deleted(world: World, absent: Callable[[], Any]) -> 
 
 
 @pytest.mark.parametrize("policy", ["Background", "Foreground", "Orphan"])
-def test_vipa_deleted_in_each_way(world: World, operator: OperatorProcess, policy: str) -> None:
+def test_vipa_deleted_in_each_way(
+    world: World, shared_operator: OperatorProcess, policy: str
+) -> None:
     """Whatever kubectl is told about children: they are ours and go."""
     owned(world)
     path = names.path("VIPA", world.namespace, "web")
@@ -145,11 +133,11 @@ def terminated(world: World) -> None:
 
 
 def test_namespace_deleted_while_nobody_looks(
-    world: World, operator: OperatorProcess, api: Api
+    world: World, shared_operator: OperatorProcess, api: Api
 ) -> None:
     """No finalizer of ours holds it: it ends without the operator."""
     owned(world)
-    operator.kill()
+    shared_operator.kill()
     api.request("DELETE", f"/api/v1/namespaces/{world.namespace}")
     terminated(world)
 
@@ -217,7 +205,7 @@ def test_service_of_no_type(world: World, absent: Callable[[], Any]) -> None:
     becomes(lambda: world.annotated("sysa"), [("db", "ACTIVE", 1), ("web", "ACTIVE", 1)])
 
 
-def test_service_of_no_type_by_the_sysplex(world: World, operator: OperatorProcess) -> None:
+def test_service_of_no_type_by_the_sysplex(world: World, shared_operator: OperatorProcess) -> None:
     owned(world)
     world.patch("Sysplex", "plex1", {"spec": {"service": {"type": "None"}}})
 
@@ -259,15 +247,15 @@ def test_made_again_under_the_name(world: World, absent: Callable[[], Any]) -> N
 
 
 def test_leftovers_of_a_namespace_without_anything(
-    world: World, operator: OperatorProcess, controlplane: Plane
+    world: World, shared_operator: OperatorProcess, controlplane: Plane
 ) -> None:
     """Deleted all at once, while the operator was down: `kubectl delete` of all our kinds."""
     owned(world)
-    operator.kill()
+    shared_operator.kill()
     kinds = "vipas,vipabackups,stacks,sysplexes"
     controlplane.kubectl("delete", kinds, "--all", "-n", world.namespace)
 
-    operator.start()
+    shared_operator.start()
 
     becomes(lambda: names_of(world, "Service"), [])
     becomes(lambda: names_of(world, "EndpointSlice"), [])

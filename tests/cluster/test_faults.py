@@ -25,6 +25,7 @@ from tests.cluster.faultproxy import (
     before,
     half_open,
     hang,
+    mute,
     reset,
     stream_error,
 )
@@ -45,6 +46,7 @@ WRITES = {
     "status-of-sysplex": "PATCH {ns}/sysplexes/plex1/status$",
     "event": "POST {ns}/events$",
 }
+QUIET_STREAM_S = 15  # settings.watching.inactivity_timeout
 EVENTS = 3  # on the VIPA, on the pod that takes and on the one that gives
 
 
@@ -56,26 +58,14 @@ class Theatre:
         self.proxy = proxy
         self.history = history
         self.operator = OperatorProcess(proxy.kubeconfig)
-        self.running = False
         self.base = 0
 
     def pattern(self, write: str) -> str:
         return WRITES[write].format(ns=f".*/namespaces/{self.world.namespace}")
 
     def start(self) -> None:
-        if not self.running:
+        if not self.operator.running:
             self.operator.start()
-            self.running = True
-
-    def kill(self) -> None:
-        if self.running:
-            self.operator.kill()
-            self.running = False
-
-    def ended(self) -> int:
-        """The exit code of an operator that ends by itself."""
-        self.running = False
-        return self.operator.ended()
 
     def rest(self) -> None:
         """sysa owns, everybody is well, nothing is written any more."""
@@ -138,7 +128,7 @@ def theatre(
             found.rest()
             yield found
         finally:
-            found.kill()
+            found.operator.kill()
             background.run(proxy.close())
 
 
@@ -208,7 +198,7 @@ def test_killed_at_a_write(
     dead = threading.Event()
 
     def kill() -> None:
-        theatre.kill()
+        theatre.operator.kill()
         dead.set()
 
     theatre.proxy.on(theatre.pattern(write), deed(kill), first=nth)
@@ -220,6 +210,50 @@ def test_killed_at_a_write(
 
     becomes(theatre.end, reference)
     theatre.history.check()
+
+
+@pytest.mark.parametrize("deed", [before, after])
+def test_killed_at_the_first_record(
+    theatre: Theatre, deed: Callable[[Callable[[], object]], Deed]
+) -> None:
+    """There is no status yet that could tell of it."""
+    theatre.rest()
+    world, dead = theatre.world, threading.Event()
+
+    def kill() -> None:
+        theatre.operator.kill()
+        dead.set()
+
+    name = f"fresh-{deed.__name__}"
+    theatre.proxy.on("POST .*/endpointslices$", deed(kill))
+    world.vipa(name)
+    assert dead.wait(10)
+
+    theatre.proxy.clear()
+    theatre.start()
+
+    becomes(lambda: world.owner(name), ("sysa", 1))
+    becomes(lambda: (name, "ACTIVE", 1) in world.annotated("sysa"), True)
+    becomes(lambda: world.status(name).get("epoch"), 1)
+    eventually(lambda: any(f"VIPA/{name}" in line for line in world.events("Activated")))
+    world.delete("VIPA", name)
+    theatre.history.check(name)
+
+
+def test_lists_fail_at_the_start(theatre: Theatre) -> None:
+    """It begins when it has seen everything, and does nothing before."""
+    theatre.rest()
+    still = theatre.world.quiet()
+    theatre.operator.kill()
+    rules = [
+        theatre.proxy.on(f"GET /.*/{kind}$", fault, times=2)
+        for kind, fault in zip(
+            ("pods", "vipas", "nodes", "sysplexes"), REFUSALS.values(), strict=True
+        )
+    ]
+    theatre.start()
+    assert all(rule.applied for rule in rules)
+    assert theatre.world.quiet(for_s=1) == still
 
 
 REFUSALS = {
@@ -244,6 +278,37 @@ def test_every_write_fails_once(theatre: Theatre, reference: dict[str, Any], fau
     becomes(theatre.end, reference)
     assert all(rule.applied for rule in rules)
     theatre.history.check()
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_every_write_of_a_creation_and_a_deletion_fails_once(theatre: Theatre, fault: str) -> None:
+    theatre.rest()
+    world, name = theatre.world, f"made-{fault}"
+    spaces = f"/namespaces/{world.namespace}"
+    rules = [
+        theatre.proxy.on(f"{line}$", REFUSALS[fault])
+        for line in (
+            f"POST .*{spaces}/endpointslices",
+            f"PATCH .*{spaces}/services/{name}",
+            f"PATCH .*{spaces}/services/{name}/status",
+            f"PATCH .*{spaces}/pods/sysa",
+            f"PATCH .*{spaces}/vipas/{name}/status",
+        )
+    ]
+    address = world.vipa(name)
+    becomes(lambda: world.owner(name), ("sysa", 1))
+    becomes(lambda: world.status(name).get("state"), "Active")
+    becomes(lambda: (name, "ACTIVE", 1) in world.annotated("sysa"), True)
+    eventually(lambda: address in str((world.get("Service", name) or {}).get("status")))
+    assert all(rule.applied for rule in rules)
+
+    theatre.proxy.clear()
+    theatre.proxy.on(f"DELETE .*{spaces}/", REFUSALS[fault])
+    theatre.proxy.on(f"PATCH .*{spaces}/pods/sysa$", REFUSALS[fault])
+    world.delete("VIPA", name)
+    becomes(lambda: world.get("Service", name), None)
+    becomes(lambda: world.get("EndpointSlice", f"{name}-owner"), None)
+    becomes(lambda: [v for v, _, _ in world.annotated("sysa")], ["web"])
 
 
 @pytest.mark.parametrize("deed", [hang, half_open])
@@ -381,6 +446,19 @@ def test_watch_expired_and_a_pod_vanished_meanwhile(theatre: Theatre) -> None:
         world.pod("sysa", world.node())
 
 
+@pytest.mark.parametrize("deed", [hang, mute])
+def test_a_watch_says_nothing(theatre: Theatre, reference: dict[str, Any], deed: Deed) -> None:
+    """Blind for as long as a quiet stream is believed, not longer."""
+    theatre.rest()
+    rule = theatre.proxy.on("WATCH .*/pods$", deed)
+    theatre.proxy.cut()
+    eventually(lambda: rule.applied)
+    theatre.fail_owner()
+
+    becomes(theatre.end, reference, within_s=QUIET_STREAM_S + 10)
+    theatre.history.check()
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 def test_watches_refused_for_a_moment(
     theatre: Theatre, reference: dict[str, Any], status: int
@@ -407,7 +485,7 @@ def test_stream_error_ends_the_process(theatre: Theatre) -> None:
     theatre.proxy.on("WATCH .*/pods$", stream_error(500))
     theatre.proxy.cut()
 
-    assert theatre.ended() not in (0, -signal.SIGKILL)
+    assert theatre.operator.ended() not in (0, -signal.SIGKILL)
     theatre.history.check()
 
 

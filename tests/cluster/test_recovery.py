@@ -297,11 +297,36 @@ def test_without_rights(controlplane: Plane, tmp_path: Path) -> None:
     assert "crds/rbac.yaml" in lines[0]
 
 
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/vipabackups.sysplex.dev"
+
+
+def remove_crd(api: Api) -> None:
+    api.request("DELETE", CRD)
+    eventually(lambda: api.request("GET", CRD)[0] == 404, within_s=30)
+
+
+def apply_crd(plane: Plane) -> None:
+    plane.kubectl("apply", "--server-side", "-f", str(CLONE / "crds" / "vipabackups.yaml"))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "vipabackups.sysplex.dev")
+
+
+def ranked(world: World) -> None:
+    """The kind takes effect: a ranking brings a takeover."""
+    if world.get("Sysplex", "plex1") is None:
+        world.plex("sysa", "sysb")
+        world.vipa(backups=None)
+    ranking = {"sysplex": "plex1", "vipas": ["web"], "ranking": [{"stack": "sysb"}]}
+    world.create("VIPABackup", "rank", ranking)
+    becomes(lambda: world.owner()[0], "sysa")
+    world.ready("sysa", False)
+    becomes(lambda: world.owner()[0], "sysb")
+    world.ready("sysa", True)
+    becomes(lambda: world.owner()[0], "sysa")
+
+
 def test_crds_missing(world: World, controlplane: Plane, api: Api) -> None:
     """Whoever installs in the wrong order is told, and needs no restart."""
-    crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/vipabackups.sysplex.dev"
-    api.request("DELETE", crd)
-    eventually(lambda: api.request("GET", crd)[0] == 404, within_s=30)
+    remove_crd(api)
     operator = OperatorProcess(controlplane.operator_kubeconfig)
     operator.start(wait=False)
     try:
@@ -309,16 +334,26 @@ def test_crds_missing(world: World, controlplane: Plane, api: Api) -> None:
         assert "are the CRDs applied?" in operator.log()
         assert not operator.ready()
 
-        file = str(CLONE / "crds" / "vipabackups.yaml")
-        controlplane.kubectl("apply", "--server-side", "-f", file)
+        apply_crd(controlplane)
 
         eventually(operator.ready, within_s=30)
-        world.plex("sysa", "sysb")
-        world.vipa(backups=None)
-        ranking = {"sysplex": "plex1", "vipas": ["web"], "ranking": [{"stack": "sysb"}]}
-        world.create("VIPABackup", "rank", ranking)
-        becomes(world.owner, ("sysa", 1))
-        world.ready("sysa", False)
-        becomes(world.owner, ("sysb", 2))
+        ranked(world)
     finally:
+        apply_crd(controlplane)
         operator.end()
+
+
+def test_crd_applied_anew(
+    world: World, operator: OperatorProcess, controlplane: Plane, api: Api
+) -> None:
+    """Under a running operator: its rankings are gone and come back; nothing needs a restart."""
+    ranked(world)
+    remove_crd(api)
+    try:
+        eventually(lambda: not [c for c in world.status()["chain"] if c["stack"] == "sysb"])
+        apply_crd(controlplane)
+
+        ranked(world)
+        assert operator.running
+    finally:
+        apply_crd(controlplane)

@@ -306,6 +306,20 @@ class World:
         self.create("VIPA", name, {k: v for k, v in wanted.items() if v is not None})
         return str(wanted["address"])
 
+    def active(self, name: str = "web", **spec: Any) -> str:
+        """A VIPA that is on sysa, all of it told; its address."""
+        address = self.vipa(name, **spec)
+        becomes(lambda: self.owner(name), ("sysa", 1))
+        becomes(lambda: self.status(name).get("state"), "Active")
+        becomes(lambda: (name, "ACTIVE", 1) in self.annotated("sysa"), True)
+        return address
+
+    def put_record(self, record: Object) -> None:
+        """As an administrator."""
+        path = names.path("EndpointSlice", self.namespace, record["metadata"]["name"])
+        status, found = self.api.request("PUT", path, record)
+        assert status == 200, found
+
     # --- what is to be seen
 
     def get(self, kind: str, name: str) -> Object | None:
@@ -355,6 +369,21 @@ class World:
         except ValueError:
             return []
         return [(e["vipa"], e.get("status", ""), e["epoch"]) for e in entries]
+
+    def service(self, name: str = "web") -> Object:
+        """The Service, once its address is announced."""
+
+        def announced() -> Object:
+            found = self.get("Service", name) or {}
+            assert found.get("status", {}).get("loadBalancer", {}).get("ingress")
+            return found
+
+        return eventually(announced)
+
+    def slices(self, service: str = "web") -> list[str]:
+        """What traffic to the Service follows."""
+        found = self.list("EndpointSlice", f"{names.SERVICE_NAME}={service}")
+        return sorted(one["metadata"]["name"] for one in found)
 
     def events(self, *reasons: str) -> list[str]:
         """`reason kind/name: message`, oldest first."""
@@ -457,6 +486,35 @@ def operating(kubeconfig: str, *flags: str) -> Iterator[OperatorProcess]:
     finally:
         if process.running:
             process.end()
+
+
+@pytest.fixture(scope="module")
+def module_operator(controlplane: Plane) -> Iterator[OperatorProcess]:
+    allowed = ("198.51.100.0/24", "2001:db8::/32", "10.0.0.0/16")
+    flags = [part for cidr in allowed for part in ("--allowed-cidr", cidr)]
+    with operating(controlplane.operator_kubeconfig, *flags) as found:
+        yield found
+
+
+@pytest.fixture
+def shared_operator(module_operator: OperatorProcess) -> OperatorProcess:
+    """One for all tests of a module; whoever ended it leaves it to the next one to start it."""
+    if not module_operator.running:
+        module_operator.start()
+    return module_operator
+
+
+@pytest.fixture
+def town(world: World) -> Iterator[World]:
+    """sysa, sysb, and a bystander on sysx, of whose record nothing is so much as touched."""
+    world.plex("sysa", "sysb", "sysx")
+    world.vipa("bystander", primary="sysx", backups=None)
+    becomes(lambda: world.owner("bystander"), ("sysx", 1))
+    becomes(lambda: world.status("bystander").get("state"), "Active")
+    world.service("bystander")
+    before = world.record("bystander")["metadata"]["resourceVersion"]
+    yield world
+    assert world.record("bystander")["metadata"]["resourceVersion"] == before
 
 
 @pytest.fixture

@@ -51,6 +51,19 @@ def test_allowed_cidr_that_cannot_be_read_says_what_would_be_right(text: str) ->
         parse_allowed(text)
 
 
+def test_neighbours_of_the_cluster_s_own_addresses_are_free() -> None:
+    cidrs = tuple(n for n in (network("10.0.0.0/16"),) if n)
+    own = Service(key=key("shop"), addresses=("10.0.0.7",))
+    near = node("n9", addresses=("198.51.100.11",), pod_cidrs=("10.1.0.0/16",))
+    found = settled(vipa(), own, near, settings=Settings(service_cidrs=cidrs))
+    assert found.world.records[key("web")].owner == "sysa"
+
+
+def test_address_of_another_vipa_s_service_is_no_address_of_the_cluster() -> None:
+    theirs = Service(key=key("db"), vipa="db", vipa_uid="gone", addresses=(ADDRESS,))
+    assert settled(vipa(), theirs).world.records[key("web")].owner == "sysa"
+
+
 def test_holder_keeps_its_address_against_a_later_service_and_node() -> None:
     found = settled(vipa(ports=(HTTP,)))
     found.world.put(Service(key=key("thief"), addresses=(ADDRESS,)))

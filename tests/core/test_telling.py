@@ -20,7 +20,7 @@ from tests.builders import (
 
 from vipa.core import actions as act
 from vipa.core import conditions, events, plan
-from vipa.core.annotation import entries_of
+from vipa.core.annotation import entries_of, wanted
 from vipa.core.explain import explain
 from vipa.core.inventory import Inventory
 from vipa.core.record import Move, Record, parse_fence
@@ -206,6 +206,12 @@ def test_annotation_of_somebody_else_is_passed_over() -> None:
     assert entries_of('[1, {"epoch": true}, {"epoch": -1}, {"epoch": 1e3}]') == []
     assert entries_of('[{"vipa": "web", "epoch": 3}]')[0].epoch == 3
     assert entries_of(f'[{{"epoch": {10**18}}}]') == []
+
+
+def test_pod_is_not_told_of_a_record_whose_vipa_is_gone() -> None:
+    found = settled(vipa())
+    found.world.drop(found.world.vipas[key("web")])
+    assert wanted(found.world, found.world.pods[key("sysa")]) is None
 
 
 def test_lost_record_goes_on_from_the_highest_epoch_that_a_pod_shows() -> None:

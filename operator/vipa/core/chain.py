@@ -149,12 +149,11 @@ def has_address(ask: Question, entry: Entry, judged: Judgement, pod: Pod | None)
 
 def has_ports(ask: Question, entry: Entry, judged: Judgement, pod: Pod | None) -> Verdict | None:
     """A named port that the pod lacks would be a hole in the Service."""
-    if pod is None:
-        return None
-    known = {name for name, _ in pod.ports}
+    known = {name for name, _ in pod.ports} if pod is not None else set()
     for port in ask.vipa.spec.ports:
         if isinstance(port.target, str) and port.target not in known:
-            text = f"pod {pod.key.name} has no container port named {port.target}"
+            name = pod.key.name if pod is not None else "(none)"
+            text = f"pod {name} has no container port named {port.target}"
             return Verdict(Candidate.PORT_MISSING, text)
     return None
 

@@ -34,11 +34,10 @@ class Index(dict[K, set[V]]):
 
     def unlink(self, keys: Iterable[K], value: V) -> None:
         for key in keys:
-            values = self.get(key)
-            if values is not None:
-                values.discard(value)
-                if not values:
-                    del self[key]
+            values = self.get(key, set())
+            values.discard(value)
+            if not values:
+                self.pop(key, None)
 
 
 # An index, the keys under which a value is filed in it, and the value.
@@ -63,6 +62,13 @@ def number(address: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     return parsed.version, int(parsed)
+
+
+def key_of(thing: Object) -> Hashable:
+    """Under which key an object is kept: a record under that of its VIPA."""
+    if isinstance(thing, Node):
+        return thing.name
+    return thing.vipa if isinstance(thing, Record) else thing.key
 
 
 def service_name(vipa: Vipa) -> Key:
@@ -100,81 +106,43 @@ class Inventory:
         self.services_by_vipa: Index[Key, Key] = Index()
         self.services_by_address: Index[str, Key] = Index()
         self.slices_by_service: Index[Key, Key] = Index()
+        self._shelves: dict[type, dict[Any, Any]] = {
+            Node: self.nodes,
+            Pod: self.pods,
+            Service: self.services,
+            Slice: self.slices,
+            Record: self.records,
+            Sysplex: self.sysplexes,
+            Stack: self.stacks,
+            Vipa: self.vipas,
+            Backup: self.backups,
+        }
         for thing in objects:
             self.put(thing)
 
+    def _shelf(self, thing: Object) -> dict[Any, Any]:
+        return self._shelves[type(thing)]
+
     def get(self, thing: Object) -> Object | None:
         """What is stored under the key of this object."""
-        match thing:
-            case Node():
-                return self.nodes.get(thing.name)
-            case Pod():
-                return self.pods.get(thing.key)
-            case Service():
-                return self.services.get(thing.key)
-            case Slice():
-                return self.slices.get(thing.key)
-            case Record():
-                return self.records.get(thing.vipa)
-            case Sysplex():
-                return self.sysplexes.get(thing.key)
-            case Stack():
-                return self.stacks.get(thing.key)
-            case Vipa():
-                return self.vipas.get(thing.key)
-            case Backup():
-                return self.backups.get(thing.key)
+        found: Object | None = self._shelf(thing).get(key_of(thing))
+        return found
 
     def put(self, thing: Object) -> Object | None:
         old = self.drop(thing)
-        match thing:
-            case Node():
-                self.nodes[thing.name] = thing
-            case Pod():
-                self.pods[thing.key] = thing
-                self.pods_by_uid[thing.uid] = thing.key
-            case Service():
-                self.services[thing.key] = thing
-            case Slice():
-                self.slices[thing.key] = thing
-            case Record():
-                self.records[thing.vipa] = thing
-            case Sysplex():
-                self.sysplexes[thing.key] = thing
-            case Stack():
-                self.stacks[thing.key] = thing
-            case Vipa():
-                self.vipas[thing.key] = thing
-            case Backup():
-                self.backups[thing.key] = thing
+        self._shelf(thing)[key_of(thing)] = thing
         self._index(thing, add=True)
+        if isinstance(thing, Pod):
+            self.pods_by_uid[thing.uid] = thing.key
         return old
 
     def drop(self, thing: Object) -> Object | None:
-        old = self.get(thing)
+        old: Object | None = self._shelf(thing).pop(key_of(thing), None)
         if old is None:
             return None
         self._index(old, add=False)
-        match old:
-            case Node():
-                del self.nodes[old.name]
-            case Pod():
-                del self.pods[old.key]
-                self.pods_by_uid.pop(old.uid, None)
-            case Service():
-                del self.services[old.key]
-            case Slice():
-                del self.slices[old.key]
-            case Record():
-                del self.records[old.vipa]
-            case Sysplex():
-                del self.sysplexes[old.key]
-            case Stack():
-                del self.stacks[old.key]
-            case Vipa():
-                del self.vipas[old.key]
-            case Backup():
-                del self.backups[old.key]
+        if isinstance(old, Pod):
+            self.pods_by_uid.pop(old.uid, None)
         return old
 
     def _index(self, thing: Object, *, add: bool) -> None:
@@ -232,17 +200,7 @@ class Inventory:
 
     def objects(self) -> Iterator[Object]:
         """Everything, in no particular order."""
-        return itertools.chain(
-            self.nodes.values(),
-            self.pods.values(),
-            self.services.values(),
-            self.slices.values(),
-            self.records.values(),
-            self.sysplexes.values(),
-            self.stacks.values(),
-            self.vipas.values(),
-            self.backups.values(),
-        )
+        return itertools.chain.from_iterable(shelf.values() for shelf in self._shelves.values())
 
     def copy(self) -> Inventory:
         return Inventory(self.objects())

@@ -11,7 +11,9 @@ off anywhere is planned again from what did arrive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import collections
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from vipa.core import (
@@ -26,6 +28,7 @@ from vipa.core import (
     term,
 )
 from vipa.core import actions as act
+from vipa.core import memory as bookkeeping
 from vipa.core import publish as published
 from vipa.core.acceptance import Answer
 from vipa.core.cluster import Key
@@ -213,7 +216,13 @@ def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
     return replace(snapshot, memory=memory)
 
 
+PUBLISHING = (publish_members, publish_groups, publish)
 ROUNDS = 8
+
+
+def until_calm(step: Callable[[], bool]) -> None:
+    """Repeat a step until it does nothing. Bounded: that two rounds are enough, I6 proves."""
+    collections.deque(itertools.takewhile(bool, (step() for _ in range(ROUNDS))), maxlen=0)
 
 
 def make(snapshot: Snapshot) -> Plan:
@@ -225,26 +234,21 @@ def make(snapshot: Snapshot) -> Plan:
     def take(found: Iterable[act.Action]) -> bool:
         batch = list(found)
         for action in batch:
-            outcome.apply(world, action)
             if isinstance(action, act.DeleteRecord):
-                _forget(after, snapshot, action)
+                # What a deleted record leaves: no fence of this name may be as low again.
+                bookkeeping.gone(after.memory, world.records[action.key])
+            outcome.apply(world, action)
         done.extend(batch)
         return bool(batch)
 
-    for _ in range(ROUNDS):  # a record deleted makes room for another; bounded, I6 proves the bound
-        if not take(moves(after, everything(world).vipas)):
-            break
-    for _ in range(ROUNDS):
+    def move() -> bool:
+        return take(moves(after, everything(world).vipas))
+
+    def tell() -> bool:
         scope = everything(world)
-        parts = (publish_members, publish_groups, publish)
-        if sum(take(part(after, scope)) for part in parts) == 0:
-            break
+        return sum(take(part(after, scope)) for part in PUBLISHING) > 0
+
+    # A record that is deleted makes room for another, a Stack that is made for its status.
+    until_calm(move)
+    until_calm(tell)
     return Plan(actions=tuple(done), after=after)
-
-
-def _forget(after: Snapshot, before: Snapshot, action: act.DeleteRecord) -> None:
-    """What a deleted record leaves: no fence of this name may ever be lower or equal."""
-    old = before.world.records.get(action.key)
-    if old is not None:
-        prefixes = after.memory.prefixes
-        prefixes[action.key] = max(prefixes.get(action.key, -1), old.prefix)

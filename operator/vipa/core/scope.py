@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from vipa.core.cluster import Key, Node, Pod, Service, Slice
+from vipa.core.cluster import Key, Node, Pod, Service
 from vipa.core.inventory import NOTHING, Inventory, Object, network, number, service_name
 from vipa.core.record import Record
 from vipa.core.resources import Backup, Stack, StackStatus, Sysplex, SysplexStatus, Vipa, VipaStatus
@@ -56,7 +56,7 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
         return Scope()
     if old is None and gone:
         return Scope()
-    if old is not None and not gone and (narrow := _only_status(world, old, thing)) is not None:
+    if old is not None and not gone and (narrow := _only_told(world, old, thing)) is not None:
         world.put(thing)
         return narrow
     reach = _reach(world, old) if old is not None else Scope()
@@ -68,35 +68,37 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
     return reach
 
 
-def _only_status(world: Inventory, old: Object, new: Object) -> Scope | None:
+def _only_told(world: Inventory, old: Object, new: Object) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
-    match old, new:
-        case Vipa(), Vipa() if replace(old, status=VipaStatus()) == replace(
-            new, status=VipaStatus()
-        ):
+    if not isinstance(new, Vipa | Stack | Sysplex | Backup | Pod) or _bare(old) != _bare(new):
+        return None
+    match new:
+        case Vipa():
             return Scope(vipas={new.key}, decides=False)
-        case Stack(), Stack() if _bare(old) == _bare(new):
+        case Stack():
             return Scope(stacks={new.key}, decides=False)
-        case Sysplex(), Sysplex() if _bare_plex(old) == _bare_plex(new):
-            stacks = world.stacks_by_sysplex.get(new.key, NOTHING)
-            return Scope(sysplexes={new.key}, stacks=set(stacks), decides=False)
-        case Backup(), Backup() if replace(old, conditions=()) == replace(new, conditions=()):
+        case Sysplex():
+            stacks = set(world.stacks_by_sysplex.get(new.key, NOTHING))
+            return Scope(sysplexes={new.key}, stacks=stacks, decides=False)
+        case Backup():
             return Scope(backups={new.key}, decides=False)
-        case Pod(), Pod() if replace(old, published=None) == replace(new, published=None):
-            return Scope(pods={new.key}, decides=False)
-    return None
+    return Scope(pods={new.key}, decides=False)
 
 
-def _bare_vipa(vipa: Vipa) -> Vipa:
-    return replace(vipa, status=VipaStatus())
-
-
-def _bare(stack: Stack) -> Stack:
-    return replace(stack, status=StackStatus())
-
-
-def _bare_plex(plex: Sysplex) -> Sysplex:
-    return replace(plex, status=SysplexStatus())
+def _bare(thing: Object) -> Object:
+    """An object without what the operator itself writes into it."""
+    match thing:
+        case Vipa():
+            return replace(thing, status=VipaStatus())
+        case Stack():
+            return replace(thing, status=StackStatus())
+        case Sysplex():
+            return replace(thing, status=SysplexStatus())
+        case Backup():
+            return replace(thing, conditions=())
+        case Pod():
+            return replace(thing, published=None)
+    return thing
 
 
 def _reach(world: Inventory, thing: Object) -> Scope:
@@ -126,7 +128,7 @@ def _reach(world: Inventory, thing: Object) -> Scope:
             if thing.vipa_uid:
                 vipas.add(Key(thing.key.namespace, thing.vipa))
             return Scope(vipas=vipas | _claims(world, thing.addresses))
-        case Slice():
+        case _:
             service = Key(thing.key.namespace, thing.service)
             vipas = set(world.vipas_by_service.get(service, NOTHING))
             vipas.add(Key(thing.key.namespace, thing.key.name.removesuffix("-owner")))
@@ -179,9 +181,8 @@ def _of_sysplex(world: Inventory, plex: Sysplex) -> Scope:
         if pod.key.namespace == ns and pod.sysplex == name and pod.stack:
             reach.add(of_stack(world, pod.stack_key))
     # A group that comes or goes lets its VIPAs compete, or no longer, with those of others.
-    for key in set(reach.vipas):
-        if key in world.vipas:
-            reach.vipas |= _claims(world, (world.vipas[key].spec.address,))
+    known = reach.vipas & world.vipas.keys()
+    reach.vipas |= _claims(world, tuple(world.vipas[key].spec.address for key in known))
     return reach
 
 
