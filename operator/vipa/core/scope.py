@@ -14,6 +14,10 @@ from vipa.core.record import Record
 from vipa.core.resources import Backup, Stack, StackStatus, Sysplex, SysplexStatus, Vipa, VipaStatus
 
 
+# What the operator itself writes words into.
+Told = Vipa | Stack | Sysplex | Backup | Pod
+
+
 @dataclass(slots=True, kw_only=True)
 class Scope:
     """Keys by kind. A VIPA key may name one that is gone: what it left behind is to be removed.
@@ -70,7 +74,7 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
 
 def _only_told(world: Inventory, old: Object, new: Object) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
-    if not isinstance(new, Vipa | Stack | Sysplex | Backup | Pod) or _bare(old) != _bare(new):
+    if not isinstance(old, Told) or not isinstance(new, Told) or _bare(old) != _bare(new):
         return None
     match new:
         case Vipa():
@@ -85,7 +89,7 @@ def _only_told(world: Inventory, old: Object, new: Object) -> Scope | None:
     return Scope(pods={new.key}, decides=False)
 
 
-def _bare(thing: Object) -> Object:
+def _bare(thing: Told) -> Told:
     """An object without what the operator itself writes into it."""
     match thing:
         case Vipa():
@@ -96,9 +100,7 @@ def _bare(thing: Object) -> Object:
             return replace(thing, status=SysplexStatus())
         case Backup():
             return replace(thing, conditions=())
-        case Pod():
-            return replace(thing, published=None)
-    return thing
+    return replace(thing, published=None)
 
 
 def _reach(world: Inventory, thing: Object) -> Scope:
