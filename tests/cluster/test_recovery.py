@@ -217,8 +217,8 @@ def test_endpoints(world: World, operator: OperatorProcess) -> None:
         f'sysplex_vipa_protected{{{ours},vipa="web"}} 0.0',
         f'sysplex_stacks{{{ours},phase="Active",sysplex="plex1"}} 1.0',
         f'sysplex_stacks{{{ours},phase="Failed",sysplex="plex1"}} 1.0',
-        'sysplex_takeovers_total{reason="OwnerFailed"} 1.0',
-        'sysplex_takeovers_total{reason="Activated"} 1.0',
+        f'sysplex_takeovers_total{{{ours},reason="OwnerFailed",vipa="web"}} 1.0',
+        f'sysplex_takeovers_total{{{ours},reason="Activated",vipa="web"}} 1.0',
     ):
         assert line in samples(text), text
     names = {line.partition("{")[0].partition(" ")[0] for line in text.splitlines()}

@@ -53,13 +53,14 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the checks read. `domain` None: no limit yet; `ever_active`: the epoch has left 0."""
+    """What the checks read. `domain` None: no limit yet; `ever_active`: the epoch has left 0;
+    `holder`: the pod that the record names, while it is healthy."""
 
     vipa: Vipa
     world: Inventory
     ever_active: bool
     domain: str | None = None
-    holder_uid: str = ""
+    holder: Pod | None = None
 
 
 def entries(world: Inventory, vipa: Vipa) -> dict[str, Entry]:
@@ -167,12 +168,18 @@ def pod_for(ask: Question, judged: Judgement) -> Pod | None:
 
     The holder is preferred per VIPA because a record may be ahead of Stack.status after a crash.
     """
-    holder = ask.world.pod_of(ask.holder_uid) if ask.holder_uid else None
-    if holder is None or judged.serving is None or holder.stack_key != judged.serving.stack_key:
-        return judged.serving
-    same_group = holder.sysplex == judged.sysplex
-    healthy = health.of_pod(holder, ask.world.nodes).eligible
-    return holder if same_group and healthy else judged.serving
+    holder, serving = ask.holder, judged.serving
+    if holder is None or serving is None or holder.stack_key != serving.stack_key:
+        return serving
+    return holder if holder.sysplex == judged.sysplex else serving
+
+
+def healthy(world: Inventory, uid: str) -> Pod | None:
+    """The pod of this uid, if nothing is wrong with it."""
+    pod = world.pod_of(uid)
+    if pod is None or not health.of_pod(pod, world.nodes).eligible:
+        return None
+    return pod
 
 
 def check(ask: Question, entry: Entry, judged: Judgement) -> Ranked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from vipa.core import conditions
 from vipa.core.cluster import Key
 from vipa.core.conditions import FALSE, TRUE
 from vipa.core.health import Judgement
-from vipa.core.inventory import NOTHING
+from vipa.core.inventory import NOTHING, Inventory
 from vipa.core.ownership import judgement
 from vipa.core.publish import SHOWN, is_deactivated
 from vipa.core.resources import (
@@ -21,13 +22,14 @@ from vipa.core.resources import (
     StackVipa,
     Sysplex,
     SysplexStatus,
+    Vipa,
 )
 from vipa.core.snapshot import Snapshot
 
 
 def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
     """The verdict of this round, and the addresses that the stack serves or stands ready for."""
-    lines = list(_vipas(snapshot, found.key, judged))
+    lines, total = _vipas(snapshot, found.key, judged)
     pod = judged.serving
     node = snapshot.world.nodes.get(pod.node) if pod else None
     news = [conditions.not_supported(found.unsupported), _invalid(found.issues)]
@@ -42,32 +44,40 @@ def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
         node=pod.node if pod else "",
         zone=node.zone if node else "",
         join_number=judged.join_number,
-        vipas=tuple(lines[:SHOWN]),
-        vipas_total=len(lines),
+        vipas=tuple(lines),
+        vipas_total=total,
         conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
 
 
-def _vipas(snapshot: Snapshot, key: Key, judged: Judgement) -> Iterator[StackVipa]:
+def _vipas(snapshot: Snapshot, key: Key, judged: Judgement) -> tuple[list[StackVipa], int]:
+    """The first lines, and how many there are: a stack may stand ready for thousands."""
     world = snapshot.world
     held = world.records_by_stack.get(key, NOTHING)
     concerned = world.concerned(key) if judged.active else held
-    for vipa_key in sorted(concerned):
-        vipa, record = world.vipas.get(vipa_key), world.records.get(vipa_key)
-        if vipa is None or record is None or record.vipa_uid != vipa.uid:
-            continue
-        if vipa_key in held:
-            yield StackVipa(vipa_key.name, record.address, "ACTIVE")
-        elif judged.sysplex == vipa.spec.sysplex and _ranks(
-            vipa.spec.primary, key, vipa.spec.static
-        ):
-            off = is_deactivated(snapshot, key, vipa)
-            yield StackVipa(vipa_key.name, record.address, "DEACTIVATED" if off else "BACKUP")
+    shown = [vipa for vipa in concerned if _shows(world, key, judged, vipa, vipa in held)]
+    lines = []
+    for vipa_key in heapq.nsmallest(SHOWN, shown):
+        status = "ACTIVE"
+        if vipa_key not in held:
+            off = is_deactivated(snapshot, key, world.vipas[vipa_key])
+            status = "DEACTIVATED" if off else "BACKUP"
+        lines.append(StackVipa(vipa_key.name, world.records[vipa_key].address, status))
+    return lines, len(shown)
 
 
-def _ranks(primary: str, key: Key, static: bool) -> bool:
+def _shows(world: Inventory, key: Key, judged: Judgement, vipa_key: Key, holds: bool) -> bool:
+    """Whether a VIPA is accepted, and this stack its owner or one that ranks for it."""
+    vipa, record = world.vipas.get(vipa_key), world.records.get(vipa_key)
+    if vipa is None or record is None or record.vipa_uid != vipa.uid:
+        return False
+    ranks = judged.sysplex == vipa.spec.sysplex and _ranks(vipa, key)
+    return holds or ranks
+
+
+def _ranks(vipa: Vipa, key: Key) -> bool:
     """A Static VIPA has no backups, whatever a ranking says."""
-    return not static or primary == key.name
+    return not vipa.spec.static or vipa.spec.primary == key.name
 
 
 def _invalid(issues: tuple[Issue, ...]) -> Condition | None:

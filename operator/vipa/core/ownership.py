@@ -62,7 +62,7 @@ def decide(
         vipa=vipa,
         world=world,
         ever_active=bool(record.epoch if record else lost.epoch if lost else 0),
-        holder_uid=record.owner_uid if record and record.owner else "",
+        holder=chain.healthy(world, record.owner_uid) if record and record.owner else None,
     )
     owner = record.owner if record else ""
     domain = fixed_domain(ask, judged, record, lost)

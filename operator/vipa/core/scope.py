@@ -6,13 +6,14 @@ doubt a reach is too wide rather than too narrow: planning what did not change w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from vipa.core.cluster import Key, Node, Pod, Service
+from vipa.core.health import Judgement
 from vipa.core.inventory import NOTHING, Inventory, Object, network, number, service_name
 from vipa.core.record import Record
 from vipa.core.resources import Backup, Stack, StackStatus, Sysplex, SysplexStatus, Vipa, VipaStatus
-
 
 # What the operator itself writes words into.
 Told = Vipa | Stack | Sysplex | Backup | Pod
@@ -53,14 +54,27 @@ def everything(world: Inventory) -> Scope:
     )
 
 
-def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
-    """Put an object into the world, or take it out, and say what to plan again."""
+def absorb(
+    world: Inventory,
+    thing: Object,
+    *,
+    gone: bool = False,
+    verdicts: Mapping[Key, Judgement] | None = None,
+) -> Scope:
+    """Put an object into the world, or take it out, and say what to plan again.
+
+    `verdicts`, where they are known, tell which stacks waited for a Sysplex to show a join number.
+    """
     old = world.get(thing)
     if old == thing and not gone:
         return Scope()
     if old is None and gone:
         return Scope()
-    if old is not None and not gone and (narrow := _only_told(world, old, thing)) is not None:
+    if (
+        old is not None
+        and not gone
+        and (narrow := _only_told(world, old, thing, verdicts)) is not None
+    ):
         world.put(thing)
         return narrow
     reach = _reach(world, old) if old is not None else Scope()
@@ -72,7 +86,9 @@ def absorb(world: Inventory, thing: Object, *, gone: bool = False) -> Scope:
     return reach
 
 
-def _only_told(world: Inventory, old: Object, new: Object) -> Scope | None:
+def _only_told(
+    world: Inventory, old: Object, new: Object, verdicts: Mapping[Key, Judgement] | None
+) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
     if not isinstance(old, Told) or not isinstance(new, Told) or _bare(old) != _bare(new):
         return None
@@ -82,11 +98,20 @@ def _only_told(world: Inventory, old: Object, new: Object) -> Scope | None:
         case Stack():
             return Scope(stacks={new.key}, decides=False)
         case Sysplex():
-            stacks = set(world.stacks_by_sysplex.get(new.key, NOTHING))
+            stacks = _waiting(world, old, verdicts)
             return Scope(sysplexes={new.key}, stacks=stacks, decides=False)
         case Backup():
             return Scope(backups={new.key}, decides=False)
     return Scope(pods={new.key}, decides=False)
+
+
+def _waiting(world: Inventory, old: Told, verdicts: Mapping[Key, Judgement] | None) -> set[Key]:
+    """The stacks whose join number the Sysplex did not show yet; without verdicts, all of them."""
+    stacks = world.stacks_by_sysplex.get(old.key, NOTHING)
+    if verdicts is None or not isinstance(old, Sysplex):
+        return set(stacks)
+    shown = old.status.joins
+    return {key for key in stacks if key in verdicts and verdicts[key].join_number > shown}
 
 
 def _bare(thing: Told) -> Told:

@@ -133,30 +133,33 @@ async def operate(options: Options) -> None:
     operator = Operator(options)
     registry = kopf.OperatorRegistry()
     handlers.register(registry, operator)
+    told = _heed_signals()
     try:
-        if not await _started(operator):
-            return
+        await operator.start()
         await kopf.operator(registry=registry, clusterwide=True, standalone=True)
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
     finally:
         await operator.stop()
 
 
-async def _started(operator: Operator) -> bool:
-    """False: told to end before everything was listed. As process 1 of a container nobody else
-    would hear the signal.
+def _heed_signals() -> asyncio.Event:
+    """Cancel this task at a signal, until kopf has handlers of its own.
+
+    Nobody else would hear it: process 1 of a container has none by default.
     """
-    starting = asyncio.ensure_future(operator.start())
-    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    main = asyncio.current_task()
+    assert main is not None
+
+    def end() -> None:
+        told.set()
+        main.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, starting.cancel)
-    try:
-        await starting
-    except asyncio.CancelledError:
-        return False
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)  # from here on kopf's
-    return True
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    return told
 
 
 def run(options: Options) -> None:

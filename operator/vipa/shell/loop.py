@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 FULL_PLAN_EVERY_S = 30.0
 # Publishing shares the loop with the next takeover: this many VIPAs take about two milliseconds.
-CHUNK = 16
+CHUNK = 5
 PUBLISH_LATEST_S = 0.25
 SLICE_PAUSE_S = 0.01
 EMITTED_MAX = 50_000
@@ -75,9 +75,13 @@ class Loop:
             store.seen_at.pop(key, None)
         self._stale.set()  # only now: what is published follows from the verdicts of this round
         took = time.perf_counter() - started
+        # Behind the writes that were just queued: numbers and logs can wait for them.
+        asyncio.get_running_loop().call_soon(self._note, len(scope.vipas), moved, took)
+
+    def _note(self, vipas: int, moved: int, took: float) -> None:
         self._metrics.round(took)
         if moved:
-            log.info("round vipas=%d moves=%d seconds=%.4f", len(scope.vipas), moved, took)
+            log.info("round vipas=%d moves=%d seconds=%.4f", vipas, moved, took)
 
     async def publish_forever(self) -> None:
         """Publish what is stale, in slices, when no record is under way or not for long."""
@@ -207,7 +211,10 @@ def touched_by(action: act.Action) -> Scope:
 
 def slices(scope: Scope) -> Iterable[Scope]:
     """A scope in parts that are planned without letting a takeover wait."""
-    yield Scope(stacks=scope.stacks, sysplexes=scope.sysplexes)
+    stacks = sorted(scope.stacks)
+    for start in range(0, len(stacks), CHUNK * 4):
+        yield Scope(stacks=set(stacks[start : start + CHUNK * 4]))
+    yield Scope(sysplexes=scope.sysplexes)
     vipas = sorted(scope.vipas)
     for start in range(0, len(vipas), CHUNK):
         yield Scope(vipas=set(vipas[start : start + CHUNK]))

@@ -136,7 +136,7 @@ class Store:
             self.strays[thing.key] = thing.uid
         elif gone and isinstance(thing, Vipa):
             self.memory.records.pop(thing.uid, None)
-        touched = scopes.absorb(self.world, thing, gone=gone)
+        touched = scopes.absorb(self.world, thing, gone=gone, verdicts=self.memory.verdicts)
         if touched:
             self.mark(touched, at)
 
