@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import time
 
@@ -93,7 +94,13 @@ async def play(verb: str, name: str) -> int:
     return 0
 
 
+def _terminated(number: int, _: object) -> None:
+    """As an exception, so that what was started is ended also when the demo is."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, _terminated)
     parser = argparse.ArgumentParser(prog="hack/demo", description=__doc__)
     parser.add_argument("verb", nargs="?", choices=["fail", "recover", "down", "up"])
     parser.add_argument("name", nargs="?", help="a stack (fail, recover) or a node (down, up)")

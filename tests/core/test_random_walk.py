@@ -220,7 +220,7 @@ class Increment:
     def see(self, thing: Object, gone: bool) -> None:
         if isinstance(thing, Record) and gone:
             bookkeeping.gone(self.memory, thing)
-        self.scope.add(absorb(self.world, thing, gone=gone))
+        self.scope.add(absorb(self.world, thing, gone=gone, verdicts=self.memory.verdicts))
 
     def restart(self) -> None:
         self.memory = Memory()
@@ -249,7 +249,9 @@ class Increment:
             remembering.acted(self.memory, self.world, action)
             after = outcome.of(self.world, action)
             if after is not None:
-                self.scope.add(absorb(self.world, after[0], gone=after[1]))
+                self.scope.add(
+                    absorb(self.world, after[0], gone=after[1], verdicts=self.memory.verdicts)
+                )
         return len(actions)
 
 

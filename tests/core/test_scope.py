@@ -63,6 +63,14 @@ def test_own_words_on_a_stack_and_a_ranking() -> None:
     assert absorb(found.world, replace(shown, conditions=())).backups == {key("shared")}
 
 
+def test_sysplex_that_shows_a_join_number_frees_the_stacks_that_waited_for_it() -> None:
+    found = settled(vipa())
+    plex = found.world.sysplexes[key("plex1")]
+    found.world.put(replace(plex, status=replace(plex.status, joins=1)))
+    told = absorb(found.world, plex, verdicts=found.memory.verdicts)
+    assert told == Scope(sysplexes={key("plex1")}, stacks={key("sysb")}, decides=False)
+
+
 def test_address_that_the_cluster_takes_concerns_its_claim() -> None:
     assert reach(node("n9", addresses=(ADDRESS, "not an address"))).vipas == {key("web")}
     wide = node("n9", pod_cidrs=("198.51.100.0/28", "2001:db8::/64", "junk"))

@@ -70,11 +70,8 @@ def absorb(
         return Scope()
     if old is None and gone:
         return Scope()
-    if (
-        old is not None
-        and not gone
-        and (narrow := _only_told(world, old, thing, verdicts)) is not None
-    ):
+    narrow = _only_told(world, old, thing, verdicts) if old is not None and not gone else None
+    if narrow is not None:
         world.put(thing)
         return narrow
     reach = _reach(world, old) if old is not None else Scope()

@@ -211,10 +211,10 @@ def touched_by(action: act.Action) -> Scope:
 
 def slices(scope: Scope) -> Iterable[Scope]:
     """A scope in parts that are planned without letting a takeover wait."""
+    yield Scope(sysplexes=scope.sysplexes)
     stacks = sorted(scope.stacks)
     for start in range(0, len(stacks), CHUNK * 4):
         yield Scope(stacks=set(stacks[start : start + CHUNK * 4]))
-    yield Scope(sysplexes=scope.sysplexes)
     vipas = sorted(scope.vipas)
     for start in range(0, len(vipas), CHUNK):
         yield Scope(vipas=set(vipas[start : start + CHUNK]))
