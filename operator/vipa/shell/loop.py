@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from vipa.core import actions as act
-from vipa.core import events, plan
+from vipa.core import events, forms, plan
 from vipa.core.cluster import Key
 from vipa.core.record import Record
 from vipa.core.scope import Scope, everything
@@ -32,6 +32,7 @@ CHUNK = 5
 PUBLISH_LATEST_S = 0.25
 SLICE_PAUSE_S = 0.01
 EMITTED_MAX = 50_000
+RETELL_S = 120
 
 
 class Loop:
@@ -45,6 +46,7 @@ class Loop:
         self._scheduled = False
         self._stale = asyncio.Event()
         self._seconds: dict[Key, tuple[str, float]] = {}
+        self._givers: dict[Key, tuple[str, str] | None] = {}
         self._strays: set[Key] = set()
         store.on_change = self.wake
         store.on_record = self._record_seen
@@ -52,7 +54,28 @@ class Loop:
     def open(self) -> None:
         """Everything has been listed: from here on absence means absence."""
         self._open = True
+        self._retell()
         self._store.mark_all()
+
+    def _retell(self) -> None:
+        """The events of recent moves once more, at a start.
+
+        Status and events are written side by side: a status that tells of a move does not prove
+        that its events arrived before a crash. What is there is refused by its name.
+        """
+        snapshot = self._store.snapshot()
+        world, now = snapshot.world, forms.seconds(snapshot.now) or 0
+        for key, record in world.records.items():
+            vipa, move = world.vipas.get(key), record.last_move
+            if vipa is None or move is None or vipa.status.last_move != move:
+                continue  # what no status tells of is told by the plan
+            if now - (forms.seconds(move.time) or 0) > RETELL_S:
+                continue
+            source = Key(key.namespace, move.source)
+            givers = [pod for pod in world.members(source) if pod.uid != record.owner_uid]
+            giver = (givers[0].key.name, givers[0].uid) if len(givers) == 1 else None
+            for emit in events.of_move(vipa, record, giver):
+                self._submit(emit)
 
     def wake(self) -> None:
         if self._open and not self._scheduled:
@@ -69,6 +92,8 @@ class Loop:
         free = {key for key in scope.vipas if not self._executor.writing_record(key)}
         moved = 0
         for action in plan.moves(snapshot, free):
+            former = store.world.records.get(action.key)
+            self._givers[action.key] = (former.pod, former.owner_uid) if former else None
             self._executor.submit(action, store.seen_at.get(action.key, started))
             moved += 1
         for key in free:
@@ -135,19 +160,22 @@ class Loop:
         """Hear an outcome: wanted and acknowledged are compared again after each."""
         action, error = result.action, result.error
         self._metrics.action(action, error)
+        record = isinstance(action, act.WriteRecord | act.DeleteRecord)
+        giver = self._givers.pop(action.key, None) if record else None
         if error is not None:
             log.warning("%s %s failed: %s", type(action).__name__, action.key, error)
             if isinstance(action, act.Emit) and error.status not in (400, 422):
                 self._submit(action)  # nothing but this event knows of it any more
         elif isinstance(action, act.WriteRecord):
-            self._committed(action, result.seconds)
+            self._committed(action, result.seconds, giver)
         elif isinstance(action, act.Emit):
             self._said(action)
-        record = isinstance(action, act.WriteRecord | act.DeleteRecord)
         if record or error is not None or result.again:
             self._store.mark(touched_by(action))
 
-    def _committed(self, action: act.WriteRecord, seconds: float) -> None:
+    def _committed(
+        self, action: act.WriteRecord, seconds: float, giver: tuple[str, str] | None
+    ) -> None:
         """A move arrived: say so at once, with the time that it took."""
         record, vipa = action.record, self._store.world.vipas.get(action.key)
         move = record.last_move
@@ -166,8 +194,6 @@ class Loop:
             record.epoch,
             seconds,
         )
-        owner = vipa.status.owner
-        giver = (owner.pod, owner.pod_uid) if owner is not None else None
         for emit in events.of_move(vipa, record, giver, seconds):
             self._submit(emit)
 
