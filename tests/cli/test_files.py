@@ -25,7 +25,7 @@ VIPA_ = (
         ("[" * 3000, "-"),
         ("- a", "-:1: is no Kubernetes object: write a mapping"),
         ("{kind: List, items: [1]}", "-:1: is no Kubernetes object"),
-        ("", "-: no object of the kinds that matter here (EndpointSlice, Event, Node"),
+        ("", "-: no object of the kinds that matter here (EndpointSlice, Endpoints, Event, Node"),
         ("{kind: Deployment, metadata: {name: a}}", "no object of the kinds that matter"),
         ("{kind: VIPA}", "-:1: VIPA without metadata.name: write one"),
         ("{kind: VIPA, metadata: {name: 5}}", "-:1: VIPA without metadata.name: write one"),

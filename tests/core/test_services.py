@@ -125,3 +125,27 @@ def test_service_of_a_former_vipa_is_made_anew() -> None:
     assert after.world.services[key("web")].vipa_uid == "another"
     assert after.world.records[key("web")].vipa_uid == "another"
     assert after.world.records[key("web")].fence == "200.1"
+
+
+def test_what_a_selector_left_behind_is_removed_with_the_slice_that_mirrors_it() -> None:
+    found = settled(vipa(ports=(HTTP,)))
+    mirror = Slice(
+        key=key("web-x2"), uid="s2", service="web", managed_by=services.MIRROR, leftover="e1"
+    )
+    found.world.put(mirror)
+    told = services.conflict(found.world, found.world.vipas[key("web")])
+    assert told is not None
+    assert "the operator removes it" in told.message
+    after = plan.make(found)
+    assert [a.uid for a in after.actions if isinstance(a, act.DeleteEndpoints)] == ["e1"]
+    assert not after.after.world.slices
+
+
+def test_epoch_that_was_raised_in_the_status_is_left_behind_by_the_next_holder() -> None:
+    found = settled(vipa())
+    one = found.world.vipas[key("web")]
+    found.world.put(replace(one, status=replace(one.status, epoch=9)))
+    calm = carry_out(found)
+    assert calm.world.vipas[key("web")].status.epoch == 9
+    calm.world.put(replace(calm.world.pods[key("sysa")], ready=False))
+    assert carry_out(calm).world.records[key("web")].epoch == 10

@@ -119,7 +119,13 @@ def verb(action: act.Action) -> str:
             return "update" if action.uid else "create"
         case act.CreateStack():
             return "create"
-        case act.DeleteRecord() | act.DeleteService() | act.DeleteSlice() | act.DeleteStack():
+        case (
+            act.DeleteRecord()
+            | act.DeleteService()
+            | act.DeleteSlice()
+            | act.DeleteEndpoints()
+            | act.DeleteStack()
+        ):
             return "delete"
         case act.AnnotatePod():
             return "annotate"

@@ -92,6 +92,16 @@ class DeleteSlice(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteEndpoints(Action):
+    """What a stock controller left behind for a selector that is gone; `slice` mirrors it."""
+
+    stage: ClassVar[int] = 1
+    kind: ClassVar[str] = "Endpoints"
+    uid: str
+    slice: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatePod(Action):
     """`value` None removes the annotation."""
 

@@ -99,3 +99,4 @@ class Slice:
     uid: str = ""
     service: str = ""
     managed_by: str = ""
+    leftover: str = ""

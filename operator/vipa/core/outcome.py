@@ -30,6 +30,8 @@ def of(world: Inventory, action: act.Action) -> tuple[Object, bool] | None:
             return _gone(world.services.get(action.key))
         case act.DeleteSlice():
             return _gone(world.slices.get(action.key))
+        case act.DeleteEndpoints():
+            return _gone(world.slices.get(action.slice))
         case act.AnnotatePod():
             pod = world.pods.get(action.key)
             if pod is None or pod.uid != action.uid:

@@ -104,7 +104,7 @@ def accepted(
         owner=OwnerRef(record.owner, record.pod, record.owner_uid, record.ip, record.node)
         if record is not None and record.owner
         else None,
-        epoch=record.epoch if record else before.epoch,
+        epoch=max(record.epoch, before.epoch or 0) if record else before.epoch,
         fence=record.fence if record else before.fence,
         active_since=move.time if owned and move else "",
         origin=origin(vipa, record.owner) if record is not None and record.owner else "",

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vipa.core.actions import Action, ApplyService, DeleteService, DeleteSlice
+from vipa.core.actions import Action, ApplyService, DeleteEndpoints, DeleteService, DeleteSlice
 from vipa.core.cluster import Key, Service
 from vipa.core.inventory import NOTHING, Inventory, service_name
 from vipa.core.resources import Condition, Vipa
@@ -91,7 +91,7 @@ def _on_ours(world: Inventory, service: Service) -> Iterator[str]:
     if service.selector:
         yield f"Service {service.key} was given a selector: the operator removes it"
     for key in sorted(world.slices_by_service.get(service.key, NOTHING)):
-        if world.slices[key].managed_by == MIRROR:
+        if world.slices[key].managed_by == MIRROR and not world.slices[key].leftover:
             yield f"Endpoints {service.key} adds endpoints to the Service: delete that object"
         else:
             yield f"EndpointSlice {key} adds endpoints to the Service: the operator removes it"
@@ -130,7 +130,11 @@ def plan(snapshot: Snapshot, key: Key, vipa: Vipa | None) -> Iterator[Action]:
         yield apply
     for slice_key in sorted(world.slices_by_service.get(name, NOTHING)):
         one = world.slices[slice_key]
-        if one.managed_by != MIRROR and slice_key != record_name(key):
+        if one.managed_by == MIRROR:
+            if one.leftover:
+                why = "left behind by a selector, it would split the traffic"
+                yield DeleteEndpoints(key=name, uid=one.leftover, slice=slice_key, reason=why)
+        elif slice_key != record_name(key):
             yield DeleteSlice(key=slice_key, uid=one.uid, reason="it would split the traffic")
 
 

@@ -76,7 +76,8 @@ def wanted(
     epoch = record.epoch if record else lost.epoch if lost else 0
     if holder is not None and holder != before:
         known = snapshot.memory.records.get(vipa.uid)
-        epoch = max(epoch, known.epoch if known else 0) + 1
+        # The status is above the record only by hand, and the API server lets it not go down again.
+        epoch = max(epoch, known.epoch if known else 0, vipa.status.epoch or 0) + 1
     move = record.last_move if record else vipa.status.last_move
     if holder != before:
         source = before.stack if before else ""

@@ -22,6 +22,7 @@ JSON = "application/json"
 DEADLINE_S = 10.0
 # A steady difference below this is the resolution of the Date header, not a wrong clock.
 CLOCK_GRAIN_S = 2.0
+PASSING = (401, 404)
 
 
 class ApiError(Exception):
@@ -75,9 +76,14 @@ def _socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
 
 
 class Client:
-    """The session, to be closed. Bodies are dicts; every failure is an ApiError."""
+    """The session, to be closed. Bodies are dicts; every failure is an ApiError.
 
-    def __init__(self, access: Access) -> None:
+    `patient`: for kopf, which ends with the first 401 or 404 of a watch. An API server that has
+    just started may know neither our token nor our kinds, and a kind may be applied anew: both
+    count as a connection that failed, which is tried again for ever.
+    """
+
+    def __init__(self, access: Access, *, patient: bool = False) -> None:
         self.access = access
         self.clock = Clock()
 
@@ -87,7 +93,11 @@ class Client:
             token = access.token()
             if token:
                 request.headers["Authorization"] = f"Bearer {token}"
-            return await handler(request)
+            reply = await handler(request)
+            if patient and reply.status in PASSING:
+                reply.close()
+                raise aiohttp.ClientConnectionError(f"HTTP {reply.status}")
+            return reply
 
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(

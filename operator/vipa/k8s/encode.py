@@ -50,7 +50,7 @@ def requests(
         case act.DeleteRecord():
             name = names.record_name(action.key.name)
             return (_delete("EndpointSlice", action.key.namespace, name, action.uid),)
-        case act.DeleteService() | act.DeleteSlice() | act.DeleteStack():
+        case act.DeleteService() | act.DeleteSlice() | act.DeleteEndpoints() | act.DeleteStack():
             return (_delete(action.kind, action.key.namespace, action.key.name, action.uid),)
         case act.ApplyService():
             return _service(action)

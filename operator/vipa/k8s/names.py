@@ -21,6 +21,8 @@ STACK = spec.STACK_LABEL
 VIPA = f"{GROUP}/vipa"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SERVICE_NAME = "kubernetes.io/service-name"
+# On an Endpoints object, and on the slice that mirrors it: a stock controller made it.
+STOCK_ENDPOINTS = ("endpoints.kubernetes.io/managed-by", "endpoint-controller")
 
 # Annotations of a pod.
 VIPAS = f"{GROUP}/vipas"
@@ -66,6 +68,7 @@ KINDS = {
     "Pod": Kind("v1", "pods"),
     "Service": Kind("v1", "services"),
     "Event": Kind("v1", "events"),
+    "Endpoints": Kind("v1", "endpoints"),
     "EndpointSlice": Kind("discovery.k8s.io/v1", "endpointslices"),
     "ServiceCIDR": Kind("networking.k8s.io/v1", "servicecidrs", False),
     "Sysplex": Kind(API_VERSION, "sysplexes"),

@@ -101,9 +101,19 @@ def read(given: Mapping[str, object], key: Key) -> Record | Slice:
             uid=raw.text(metadata, "uid"),
             service=raw.text(labels, names.SERVICE_NAME),
             managed_by=raw.text(labels, names.MANAGED_BY),
+            leftover=_leftover(metadata),
         )
     found = _record(given, Key(key.namespace, vipa), intact=True)
     return found if _intact(given, found) else _record(given, found.vipa, intact=False)
+
+
+def _leftover(metadata: Mapping[str, object]) -> str:
+    """The uid of the Endpoints object that a slice mirrors, if a stock controller made that."""
+    label, stock = names.STOCK_ENDPOINTS
+    if raw.text(raw.mapping(metadata, "labels"), label) != stock:
+        return ""
+    owners = raw.objects(metadata, "ownerReferences")
+    return next((raw.text(one, "uid") for one in owners if one.get("kind") == "Endpoints"), "")
 
 
 def _record(given: Mapping[str, object], vipa: Key, *, intact: bool) -> Record:

@@ -85,10 +85,11 @@ def _mask(kind: str, given: object) -> Mask:
 
 def _slice(given: object) -> Mask:
     """Of a slice of ours all that is compared, of others only whose it is."""
-    labels = _fields(names.VIPA, names.MANAGED_BY, names.SERVICE_NAME)
+    labels = _fields(names.VIPA, names.MANAGED_BY, names.SERVICE_NAME, names.STOCK_ENDPOINTS[0])
     written = raw.mapping(given, "metadata", "labels")
     if raw.text(written, names.MANAGED_BY) != names.MANAGED_BY_VALUE:
-        return {"metadata": {**_fields(*IDENTITY), "labels": labels}}
+        owners = {"ownerReferences": _fields("kind", "uid")}
+        return {"metadata": {**_fields(*IDENTITY), **owners, "labels": labels}}
     notes = raw.mapping(given, "metadata", "annotations")
     metadata = {
         **_fields(*IDENTITY, "resourceVersion", "ownerReferences"),

@@ -126,7 +126,7 @@ def ingress(action: ApplyService) -> list[Body]:
 
 def read(given: Mapping[str, object], key: Key) -> Service:
     metadata, asked = raw.mapping(given, "metadata"), raw.mapping(given, "spec")
-    vipa, vipa_uid = _owner(metadata)
+    vipa, vipa_uid = _owner(metadata) or _orphan(metadata)
     entries = raw.objects(raw.mapping(given, "status", "loadBalancer"), "ingress")
     found = raw.items(asked, "clusterIPs") + raw.items(asked, "externalIPs")
     found += [asked.get("clusterIP"), asked.get("loadBalancerIP")]
@@ -146,12 +146,22 @@ def read(given: Mapping[str, object], key: Key) -> Service:
     )
 
 
-def _owner(metadata: Mapping[str, object]) -> tuple[str, str]:
+def _owner(metadata: Mapping[str, object]) -> tuple[str, str] | None:
     """Name and uid of the VIPA that a Service is for."""
     for one in raw.objects(metadata, "ownerReferences"):
         if raw.text(one, "kind") == "VIPA" and names.is_ours(raw.text(one, "apiVersion")):
             return raw.text(one, "name"), raw.text(one, "uid")
-    return "", ""
+    return None
+
+
+def _orphan(metadata: Mapping[str, object]) -> tuple[str, str]:
+    """A Service of ours that lost its reference: deletion with --cascade=orphan, or an edit.
+
+    No VIPA has this uid, so it is removed, and made anew where one asks for it.
+    """
+    applied = raw.text(raw.mapping(metadata, "annotations"), names.APPLIED)
+    vipa = raw.text(raw.mapping(metadata, "labels"), names.VIPA)
+    return (vipa, "orphaned") if applied and vipa else ("", "")
 
 
 def _entry(entry: Mapping[str, object]) -> str:

@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import kopf
@@ -48,7 +49,8 @@ class Operator:
         options = self._options
         found = await access.find(options.kubeconfig, options.context)
         client = self._client = Client(found)
-        self._watch = Client(found)  # streams apart from writes: neither waits for the other
+        # Streams apart from writes: neither waits for the other.
+        self._watch = Client(found, patient=True)
         store = Store(Settings(allowed=options.allowed), client.clock.now)
         metrics = Metrics()
         loop: Loop
@@ -80,13 +82,16 @@ class Operator:
         gc.freeze()  # the caches of the first list live as long as we do
         log.info("synced objects=%d seconds=%.2f", len(store), time.perf_counter() - started)
         loop.open()
-        for work in (
+        self._work_in_background(
             loop.publish_forever(),
             loop.replan_forever(),
             sight.compare_forever(),
             sight.sweep(),
             self._endpoint.measure_lag_forever(),
-        ):
+        )
+
+    def _work_in_background(self, *works: Coroutine[Any, Any, None]) -> None:
+        for work in works:
             task = asyncio.create_task(work)
             task.add_done_callback(_complain)
             self._tasks.append(task)

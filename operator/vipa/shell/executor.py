@@ -227,7 +227,13 @@ def harmless(action: act.Action, error: ApiError) -> bool:
     if isinstance(action, act.Emit):
         # 403: the namespace is being deleted, nobody will read it.
         return error.status in (404, 409, 403)
-    deletes = act.DeleteRecord | act.DeleteService | act.DeleteSlice | act.DeleteStack
+    deletes = (
+        act.DeleteRecord
+        | act.DeleteService
+        | act.DeleteSlice
+        | act.DeleteEndpoints
+        | act.DeleteStack
+    )
     if isinstance(action, deletes):
         return error.status == 404
     if isinstance(action, act.AnnotatePod):

@@ -259,7 +259,12 @@ def absorber(store: Store) -> Any:
         elif isinstance(action, act.Emit):
             return
         elif isinstance(
-            action, act.DeleteRecord | act.DeleteService | act.DeleteSlice | act.DeleteStack
+            action,
+            act.DeleteRecord
+            | act.DeleteService
+            | act.DeleteSlice
+            | act.DeleteEndpoints
+            | act.DeleteStack,
         ):
             store.deleted(action.kind, object_key(action), action.uid)
             if isinstance(action, act.DeleteRecord):
