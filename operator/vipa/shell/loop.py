@@ -45,6 +45,7 @@ class Loop:
         self._open = False
         self._scheduled = False
         self._stale = asyncio.Event()
+        self._judged = asyncio.Event()
         self._seconds: dict[Key, tuple[str, float]] = {}
         self._givers: dict[Key, tuple[str, str] | None] = {}
         self._strays: set[Key] = set()
@@ -80,6 +81,7 @@ class Loop:
     def wake(self) -> None:
         if self._open and not self._scheduled:
             self._scheduled = True
+            self._judged.clear()
             asyncio.get_running_loop().call_soon(self.turn)
 
     def turn(self) -> None:
@@ -98,6 +100,7 @@ class Loop:
             moved += 1
         for key in free:
             store.seen_at.pop(key, None)
+        self._judged.set()
         self._stale.set()  # only now: what is published follows from the verdicts of this round
         took = time.perf_counter() - started
         # Behind the writes that were just queued: numbers and logs can wait for them.
@@ -114,6 +117,10 @@ class Loop:
             await self._stale.wait()
             self._stale.clear()
             await self._executor.settled(PUBLISH_LATEST_S)
+            # What was marked stale a moment ago is not judged yet: published now it would say what
+            # was, and nothing would ask again.
+            while self._scheduled:
+                await self._judged.wait()
             scope, self._store.stale = self._store.stale, Scope()
             for part in slices(scope):
                 self.publish(part)
