@@ -289,8 +289,14 @@ def test_service_is_as_it_was_asked_for(
     assert spec["clusterIP"] in found.addresses
 
 
-# Every change is between the plain Service and another one, in both directions.
-CHANGES = [pair for one in VARIANTS[1:] for pair in (({}, one), (one, {}))]
+# Every change is between the plain Service and another one, in both directions; but for the class
+# of a LoadBalancer, which the API server does not let change: the plan makes such a Service anew.
+CHANGES = [
+    pair
+    for one in VARIANTS[1:]
+    if "load_balancer_class" not in one
+    for pair in (({}, one), (one, {}))
+]
 
 
 @pytest.mark.parametrize(("before", "change"), CHANGES, ids=str)
@@ -298,9 +304,6 @@ def test_service_follows_every_change(
     wire: Wire, wanted: act.ApplyService, before: dict[str, Any], change: dict[str, Any]
 ) -> None:
     first, second = replace(wanted, **before), replace(wanted, **change, applied="other")
-    balanced = first.type == second.type == "LoadBalancer"
-    if balanced and first.load_balancer_class != second.load_balancer_class:
-        pytest.skip("the class of a LoadBalancer cannot change")
     found = applied(wire, first)
     assert applied(wire, replace(second, uid=found.uid)).uid == found.uid
     raw = wire.raw("Service", "web")

@@ -168,7 +168,7 @@ def test_a_takeover_while_nobody_looked(world: World, operator: OperatorProcess)
     becomes(
         lambda: (world.annotated("sysa"), world.annotated("sysb")), ([], [("web", "ACTIVE", 2)])
     )
-    assert any("EZZ8301I" in line for line in world.events("TakenOver"))
+    eventually(lambda: any("EZZ8301I" in line for line in world.events("TakenOver")))
     history.check()
 
 
