@@ -266,7 +266,7 @@ def planes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planes]:
     """Two control planes, started at the same time: `one` and `two`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sysplex-vipa"
     if not os.environ.get("SYSPLEX_KUBE_BIN") and not list(cache.glob("kube-*/.complete")):
-        pytest.skip("the programs are not built yet: run hack/controlplane binaries")
+        pytest.fail("the programs are not built yet: run hack/controlplane binaries")
     made = Planes(tmp_path_factory.mktemp("planes"))
     starts = [made.begin("up", name) for name in ("one", "two")]
     try:

@@ -8,6 +8,7 @@ nobody saw would make every count wrong.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ import orjson
 from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
 from vipa.k8s.listing import pages
+
+log = logging.getLogger(__name__)
 
 KINDS = (
     "Node",
@@ -73,7 +76,7 @@ class Watching:
                 if not error.unreachable and error.status not in TRY_AGAIN:
                     raise
             except (aiohttp.ClientError, TimeoutError, OSError):
-                pass  # the API server is away; the version still stands
+                log.debug("%s: the API server is away; the version still stands", kind)
             await asyncio.sleep(AGAIN_S)
 
     async def _list(self, kind: str) -> None:
