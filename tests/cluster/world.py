@@ -244,10 +244,15 @@ class World:
         return found
 
     def patch(self, kind: str, name: str, body: Object, subresource: str = "") -> Object:
+        """The object after it; one that the operator makes may come a moment later."""
         path = names.path(kind, self.namespace, name, subresource)
-        status, found = self.api.request("PATCH", path, body, names.MERGE)
-        assert status == 200, found
-        return found
+
+        def patched() -> Object:
+            status, found = self.api.request("PATCH", path, body, names.MERGE)
+            assert status == 200, found
+            return found
+
+        return eventually(patched)
 
     def delete(self, kind: str, name: str) -> None:
         status, found = self.api.request("DELETE", names.path(kind, self.namespace, name))

@@ -98,6 +98,15 @@ def test_slice_in_the_place_of_the_record_keeps_the_vipa_inactive() -> None:
     assert found.world.vipas[key("web")].status.state == "Inactive"
 
 
+def test_slice_in_the_place_of_the_record_is_somebody_s_and_stays() -> None:
+    found = settled(vipa(ports=(HTTP,)))
+    found.world.drop(found.world.records[key("web")])
+    found.world.put(Slice(key=key("web-owner"), uid="s3", service="web"))
+    after = plan.make(found)
+    assert not [a for a in after.actions if isinstance(a, act.DeleteSlice)]
+    assert key("web-owner") in after.after.world.slices
+
+
 def test_renamed_service_removes_the_old_one() -> None:
     found = settled(vipa(ports=(HTTP,)))
     found.world.put(vipa(ports=(HTTP,), service=ServiceSpec(name="front")))
