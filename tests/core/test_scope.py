@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.builders import ADDRESS, HTTP, backup, key, node, pod, settled, vipa
 
 from vipa.core import scope as scopes
 from vipa.core.cluster import Key, Service, Slice
-from vipa.core.inventory import Object
-from vipa.core.resources import Rank, Requirement, ServiceSpec, Stack, Sysplex
+from vipa.core.inventory import Inventory, Object
+from vipa.core.resources import Rank, Requirement, ServiceSpec, Stack, StackStatus, Sysplex
 from vipa.core.scope import Scope, absorb, everything
 
 OTHER = vipa("other", address="198.51.100.99", primary="sysx", backups=())
@@ -159,3 +161,23 @@ def test_selector_matches_as_in_kubernetes(
 ) -> None:
     assert need.matches(yes)
     assert not need.matches(no)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(-1, 4)), max_size=20
+    )
+)
+def test_highest_join_number_is_known_after_any_changes(
+    changes: list[tuple[str, str, int]],
+) -> None:
+    world = Inventory()
+    for plex, name, joined in changes:
+        one = Stack(key=key(name), sysplex=plex, status=StackStatus(join_number=max(joined, 0)))
+        if joined < 0:
+            world.drop(one)
+        else:
+            world.put(one)
+        for group in "ab":
+            shown = [s.status.join_number for s in world.stacks.values() if s.sysplex == group]
+            assert world.top_join(key(group)) == max(shown, default=0)

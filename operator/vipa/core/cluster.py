@@ -74,6 +74,11 @@ class Pod:
     def stack_key(self) -> Key:
         return Key(self.key.namespace, self.stack)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The group and the stack that the pod belongs to."""
+        return self.sysplex, self.stack
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:

@@ -17,6 +17,7 @@ from vipa.core.resources import (
     Backup,
     Condition,
     Issue,
+    Phase,
     Stack,
     StackStatus,
     StackVipa,
@@ -89,9 +90,11 @@ def _invalid(issues: tuple[Issue, ...]) -> Condition | None:
 
 def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
     """Counts, and the last join number given: shown before any Stack shows it (I4)."""
-    world = snapshot.world
+    world, known = snapshot.world, snapshot.memory.verdicts
     stacks = world.stacks_by_sysplex.get(found.key, NOTHING)
-    active = sum(1 for key in stacks if judgement(snapshot, key).active)
+    # The one count over a whole group: no call for a stack that has been judged.
+    phases = (k.phase if (k := known.get(s)) else judgement(snapshot, s).phase for s in stacks)
+    active = sum(1 for phase in phases if phase is Phase.ACTIVE)
     ready = Condition(type="Ready", status=TRUE, reason="Watching", message="stacks are watched")
     if found.issues:
         text = "; ".join(map(str, found.issues))
@@ -111,10 +114,8 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
 
 def last_join(snapshot: Snapshot, found: Sysplex) -> int:
     """The highest number given so far. Stacks tell too: a Sysplex made anew begins with 0."""
-    world = snapshot.world
-    members = world.stacks_by_sysplex.get(found.key, NOTHING)
-    shown = (world.stacks[key].status.join_number for key in members)
-    return max(found.status.joins, snapshot.memory.joins.get(found.key, 0), *shown)
+    top = snapshot.world.top_join(found.key)
+    return max(found.status.joins, snapshot.memory.joins.get(found.key, 0), top)
 
 
 def backup(snapshot: Snapshot, found: Backup) -> tuple[Condition, ...]:

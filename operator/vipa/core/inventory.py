@@ -94,6 +94,7 @@ class Inventory:
         self.pods_by_node: Index[str, Key] = Index()
         self.pods_by_uid: dict[str, Key] = {}
         self.stacks_by_sysplex: Index[Key, Key] = Index()
+        self._joins: dict[Key, int] = {}
         self.vipas_by_stack: Index[Key, Key] = Index()
         self.vipas_by_sysplex: Index[Key, Key] = Index()
         self.vipas_by_address: Index[tuple[int, int], Key] = Index()
@@ -129,11 +130,14 @@ class Inventory:
         return found
 
     def put(self, thing: Object) -> Object | None:
+        top = self._joins.get(thing.group) if isinstance(thing, Stack) else None
         old = self.drop(thing)
         self._shelf(thing)[key_of(thing)] = thing
         self._index(thing, add=True)
         if isinstance(thing, Pod):
             self.pods_by_uid[thing.uid] = thing.key
+        elif isinstance(thing, Stack) and top is not None and thing.status.join_number >= top:
+            self._joins[thing.group] = thing.status.join_number
         return old
 
     def drop(self, thing: Object) -> Object | None:
@@ -143,7 +147,20 @@ class Inventory:
         self._index(old, add=False)
         if isinstance(old, Pod):
             self.pods_by_uid.pop(old.uid, None)
+        elif isinstance(old, Stack) and old.status.join_number == self._joins.get(old.group):
+            self._joins.pop(old.group)
         return old
+
+    def top_join(self, sysplex: Key) -> int:
+        """The highest join number that a Stack of this group shows.
+
+        A stack joins in every takeback, and its group may have thousands: it is counted once.
+        """
+        if sysplex not in self._joins:
+            members = self.stacks_by_sysplex.get(sysplex, NOTHING)
+            shown = (self.stacks[key].status.join_number for key in members)
+            self._joins[sysplex] = max(shown, default=0)
+        return self._joins[sysplex]
 
     def _index(self, thing: Object, *, add: bool) -> None:
         for index, keys, value in self._links(thing):
@@ -160,7 +177,7 @@ class Inventory:
                 yield self.records_by_stack, (owner,), thing.vipa
                 yield self.records_by_pod, (thing.owner_uid,), thing.vipa
             case Stack():
-                yield self.stacks_by_sysplex, (Key(thing.key.namespace, thing.sysplex),), thing.key
+                yield self.stacks_by_sysplex, (thing.group,), thing.key
             case _:
                 yield from self._cluster_links(thing)
 

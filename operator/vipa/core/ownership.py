@@ -10,9 +10,11 @@ I5  No owner is a state: with nobody eligible the last owner is kept while it ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from vipa.core import chain, health
-from vipa.core.chain import Question, Ranked
+from vipa.core import candidate, chain, health
+from vipa.core.candidate import Question, Ranked
+from vipa.core.chain import Chain
 from vipa.core.cluster import Key, Pod
 from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory
@@ -22,12 +24,12 @@ from vipa.core.resources import Moveable, Vipa
 from vipa.core.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """The owner that a VIPA shall have, and why.
 
     `pod` None: no owner. `cause` None: the holder stays as it is. `kept` says why an owner that is
-    no candidate stays. `chain` holds all candidates in order, the owner first.
+    no candidate stays.
     """
 
     stack: str = ""
@@ -35,7 +37,12 @@ class Decision:
     cause: Cause | None = None
     kept: Kept | None = None
     domain: str = ""
-    chain: tuple[Ranked, ...] = ()
+    candidates: Chain
+
+    @cached_property
+    def chain(self) -> tuple[Ranked, ...]:
+        """All candidates in order, the owner first."""
+        return tuple(sorted(self.candidates, key=lambda ranked: ranked.stack != self.stack))
 
     @property
     def successors(self) -> list[Ranked]:
@@ -62,22 +69,19 @@ def decide(
         vipa=vipa,
         world=world,
         ever_active=bool(record.epoch if record else lost.epoch if lost else 0),
-        holder=chain.healthy(world, record.owner_uid) if record and record.owner else None,
+        holder=candidate.healthy(world, record.owner_uid) if record and record.owner else None,
     )
-    owner = record.owner if record else ""
     domain = fixed_domain(ask, judged, record, lost)
     ask = replace(ask, domain=domain)
-    ranked = chain.candidates(ask, judged, named)
-    if not owner:
-        decision = _activate(ask, ranked, lost)
+    found = Chain(ask, judged, named)
+    if record is not None and record.owner:
+        decision = _hold_or_move(ask, found, record)
     else:
-        assert record is not None
-        decision = _hold_or_move(ask, ranked, record)
+        decision = _activate(found, lost)
     if vipa.spec.scope_key and domain is None and decision.cause is Cause.ACTIVATED:
-        domain = chain.label_of(ask, decision.pod)
-        ranked = chain.candidates(replace(ask, domain=domain), judged, named)
-    owner_first = sorted(ranked, key=lambda r: r.stack != decision.stack)
-    return replace(decision, domain=domain or "", chain=tuple(owner_first))
+        domain = candidate.label_of(ask, decision.pod)
+        found = Chain(replace(ask, domain=domain), judged, named)
+    return replace(decision, domain=domain or "", candidates=found)
 
 
 def fixed_domain(
@@ -100,45 +104,43 @@ def fixed_domain(
     up = primary.health.eligible if spec.static else primary.active
     if not up or primary.sysplex != spec.sysplex:
         return None
-    return chain.label_of(ask, primary.serving) or None
+    return candidate.label_of(ask, primary.serving) or None
 
 
-def _activate(ask: Question, ranked: list[Ranked], lost: Remembered | None) -> Decision:
+def _activate(found: Chain, lost: Remembered | None) -> Decision:
     """No owner: the head of the chain, or after the loss of a record the same owner again."""
-    eligible = [r for r in ranked if r.eligible]
-    if lost is not None and lost.owner:
-        eligible.sort(key=lambda r: r.stack != lost.owner)
-    if not eligible:
-        return Decision()
-    return Decision(stack=eligible[0].stack, pod=eligible[0].pod, cause=Cause.ACTIVATED)
+    former = found.of(lost.owner) if lost is not None else None
+    chosen = former if former is not None and former.eligible else found.head
+    if chosen is None:
+        return Decision(candidates=found)
+    return Decision(stack=chosen.stack, pod=chosen.pod, cause=Cause.ACTIVATED, candidates=found)
 
 
-def _hold_or_move(ask: Question, ranked: list[Ranked], record: Record) -> Decision:
+def _hold_or_move(ask: Question, found: Chain, record: Record) -> Decision:
     spec = ask.vipa.spec
-    own = next((r for r in ranked if r.stack == record.owner), None)
+    own, head = found.of(record.owner), found.head
     stays = own is not None and own.eligible
-    eligible = [r for r in ranked if r.eligible]
-    head = eligible[0] if eligible else None
     pinned = head is not None and head.stack == spec.move_to
     takes_back = (
         head is not None and spec.moveable is Moveable.IMMEDIATE and head.stack == spec.primary
     )
     if own is not None and stays and (head is own or not (pinned or takes_back)):
-        return _same_stack(ask, own, record)
+        return _same_stack(ask, found, own, record)
     if head is not None:
         if stays:
             cause = Cause.TAKEN_BACK if takes_back else Cause.MOVED
         else:
             cause = loss(ask.world, ask, record)
-        return Decision(stack=head.stack, pod=head.pod, cause=cause)
-    return _keep_or_release(ask.world, ask, record, own)
+        return Decision(stack=head.stack, pod=head.pod, cause=cause, candidates=found)
+    return _keep_or_release(ask, found, record, named=own is not None)
 
 
-def _same_stack(ask: Question, own: Ranked, record: Record) -> Decision:
+def _same_stack(ask: Question, found: Chain, own: Ranked, record: Record) -> Decision:
     """The stack stays; another pod, or another address under the same uid, is a new holder."""
     assert own.pod is not None
-    same = own.pod.uid == record.owner_uid and chain.address_of(ask.vipa, own.pod) == record.ip
-    return Decision(stack=own.stack, pod=own.pod, cause=None if same else Cause.POD_REPLACED)
+    same = own.pod.uid == record.owner_uid and candidate.address_of(ask.vipa, own.pod) == record.ip
+    cause = None if same else Cause.POD_REPLACED
+    return Decision(stack=own.stack, pod=own.pod, cause=cause, candidates=found)
 
 
 def owner_pod(world: Inventory, vipa: Vipa, record: Record) -> Pod | None:
@@ -149,32 +151,32 @@ def owner_pod(world: Inventory, vipa: Vipa, record: Record) -> Pod | None:
     return pod if pod.stack_key == Key(vipa.key.namespace, record.owner) else None
 
 
-def _keep_or_release(
-    world: Inventory, ask: Question, record: Record, own: Ranked | None
-) -> Decision:
+def _keep_or_release(ask: Question, found: Chain, record: Record, *, named: bool) -> Decision:
     """Nobody is eligible. LastOwnerKept goes before NoSuccessor where both apply."""
+    world = ask.world
     pod = owner_pod(world, ask.vipa, record)
-    cause = loss(world, ask, record)
+    released = Decision(cause=loss(world, ask, record), candidates=found)
     if pod is None or not health.may_still_serve(pod, world.nodes):
-        return Decision(cause=cause)
-    address = chain.address_of(ask.vipa, pod)
+        return released
+    address = candidate.address_of(ask.vipa, pod)
     if not address or _told_to_go(world, ask, record) or _out_of_scope(ask, pod):
-        return Decision(cause=cause)
-    if ask.vipa.spec.static and own is None:
-        return Decision(cause=cause)  # zos: OBEYFILE moves a static VIPA, it never has two homes
+        return released
+    if ask.vipa.spec.static and not named:
+        return released  # zos: OBEYFILE moves a static VIPA, it never has two homes
     healthy = health.of_pod(pod, world.nodes).eligible
     return Decision(
         stack=record.owner,
         pod=pod,
         cause=None if address == record.ip else Cause.POD_REPLACED,
         kept=Kept.NO_SUCCESSOR if healthy else Kept.LAST_OWNER,
+        candidates=found,
     )
 
 
 def _out_of_scope(ask: Question, pod: Pod) -> bool:
     if not ask.vipa.spec.scope_key:
         return False
-    label = chain.label_of(ask, pod)
+    label = candidate.label_of(ask, pod)
     return not label or (ask.domain is not None and label != ask.domain)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from vipa.core import conditions, services
 from vipa.core.acceptance import Answer
-from vipa.core.chain import Ranked
+from vipa.core.candidate import Ranked
 from vipa.core.cluster import Key
 from vipa.core.conditions import FALSE, TRUE, UNKNOWN
 from vipa.core.ownership import Decision

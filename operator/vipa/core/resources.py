@@ -149,6 +149,11 @@ class Stack:
     issues: tuple[Issue, ...] = ()
     status: StackStatus = StackStatus()
 
+    @property
+    def group(self) -> Key:
+        """The Sysplex that the stack belongs to."""
+        return Key(self.key.namespace, self.sysplex)
+
 
 class ChainEntry(NamedTuple):
     """A line of VIPA.status.chain."""

@@ -13,7 +13,7 @@ from vipa.core.cluster import Key, Node, Pod, Service
 from vipa.core.health import Judgement
 from vipa.core.inventory import NOTHING, Inventory, Object, network, number, service_name
 from vipa.core.record import Record
-from vipa.core.resources import Backup, Stack, StackStatus, Sysplex, SysplexStatus, Vipa, VipaStatus
+from vipa.core.resources import Backup, Stack, Sysplex, Vipa
 
 # What the operator itself writes words into.
 Told = Vipa | Stack | Sysplex | Backup | Pod
@@ -74,7 +74,9 @@ def absorb(
     if narrow is not None:
         world.put(thing)
         return narrow
-    reach = _reach(world, old) if old is not None else Scope()
+    # A pod of the same stack reaches what it reached before.
+    moved = not (isinstance(old, Pod) and isinstance(thing, Pod) and old.place == thing.place)
+    reach = _reach(world, old) if old is not None and (gone or moved) else Scope()
     if gone:
         world.drop(thing)
     else:
@@ -87,7 +89,7 @@ def _only_told(
     world: Inventory, old: Object, new: Object, verdicts: Mapping[Key, Judgement] | None
 ) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
-    if not isinstance(old, Told) or not isinstance(new, Told) or _bare(old) != _bare(new):
+    if not isinstance(old, Told) or not isinstance(new, Told) or _worded(old, new) != new:
         return None
     match new:
         case Vipa():
@@ -111,18 +113,20 @@ def _waiting(world: Inventory, old: Told, verdicts: Mapping[Key, Judgement] | No
     return {key for key in stacks if key in verdicts and verdicts[key].join_number > shown}
 
 
-def _bare(thing: Told) -> Told:
-    """An object without what the operator itself writes into it."""
-    match thing:
-        case Vipa():
-            return replace(thing, status=VipaStatus())
-        case Stack():
-            return replace(thing, status=StackStatus())
-        case Sysplex():
-            return replace(thing, status=SysplexStatus())
-        case Backup():
-            return replace(thing, conditions=())
-    return replace(thing, published=None)
+def _worded(old: Told, new: Told) -> Told:
+    """The old object with what the operator itself writes as it is in the new one."""
+    match old, new:
+        case Vipa(), Vipa():
+            return replace(old, status=new.status)
+        case Stack(), Stack():
+            return replace(old, status=new.status)
+        case Sysplex(), Sysplex():
+            return replace(old, status=new.status)
+        case Backup(), Backup():
+            return replace(old, conditions=new.conditions)
+        case Pod(), Pod():
+            return replace(old, published=new.published)
+    return old
 
 
 def _reach(world: Inventory, thing: Object) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vipa.core import chain, services
+from vipa.core import candidate, services
 from vipa.core.annotation import entries_of
 from vipa.core.inventory import Inventory
 from vipa.core.ownership import Decision
@@ -71,7 +71,7 @@ def wanted(
 ) -> Record:
     """The record as it shall be. Equal to the present one (`says_as`) where nothing is to write."""
     pod = decision.pod
-    holder = Holder(decision.stack, pod.uid, chain.address_of(vipa, pod)) if pod else None
+    holder = Holder(decision.stack, pod.uid, candidate.address_of(vipa, pod)) if pod else None
     before = record.holder if record else None
     epoch = record.epoch if record else lost.epoch if lost else 0
     if holder is not None and holder != before:
