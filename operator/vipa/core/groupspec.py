@@ -5,7 +5,17 @@ from __future__ import annotations
 from vipa.core import document, forms
 from vipa.core.fields import Fields
 from vipa.core.notes import Notes
-from vipa.core.resources import Backup, Rank, Requirement, Stack, Sysplex
+from vipa.core.resources import (
+    Backup,
+    Damping,
+    Monitor,
+    OnUnresponsive,
+    Probe,
+    Rank,
+    Requirement,
+    Stack,
+    Sysplex,
+)
 from vipa.core.vipaspec import SERVICE_TYPES
 
 PORTS = (1, 65535)
@@ -14,43 +24,59 @@ PORTS = (1, 65535)
 def sysplex(raw: object) -> tuple[Sysplex, Notes]:
     root, meta = document.opened(raw, document.LABEL)
     spec = root.child("spec", default=True)
-    unsupported = []
-    if _monitor(spec.child("monitor")):
-        unsupported.append("spec.monitor (acts on pod readiness and node state only)")
+    monitor = _monitor(spec.child("monitor"))
     delay = spec.duration("joinDelay", "0s", "24h", "0s")
-    if delay:
-        unsupported.append("spec.joinDelay (acts as 0s)")
-    damping = spec.child("damping")
-    damping.number("failures", 1, 100)
-    damping.duration("window", "1s", "24h", "5m")
-    damping.duration("quarantine", "1s", "1h", "1m")
-    if damping.there:
-        unsupported.append("spec.damping (acts as if left out)")
+    damping = _damping(spec.child("damping"))
     service = spec.child("service", default=True)
     value = Sysplex(
         key=meta.key,
         uid=meta.uid,
         created=meta.created,
         generation=meta.generation,
+        monitor=monitor,
+        join_delay=_seconds(delay),
+        damping=damping,
         service_type=service.word("type", SERVICE_TYPES, "LoadBalancer"),
-        unsupported=tuple(unsupported),
         issues=root.notes.issues,
     )
     return value, root.notes
 
 
-def _monitor(monitor: Fields) -> bool:
-    """Check the monitor of a later release; whether there is one."""
-    probe = monitor.child("probe")
+def _seconds(nanoseconds: int | None) -> float:
+    return (nanoseconds or 0) / forms.SECOND
+
+
+def _damping(damping: Fields) -> Damping | None:
+    failures = damping.number("failures", 1, 100, default=4)
+    window = damping.duration("window", "1s", "24h", "5m")
+    quarantine = damping.duration("quarantine", "1s", "1h", "1m")
+    if not damping.there or not (failures and window and quarantine):
+        return None
+    return Damping(failures, _seconds(window), _seconds(quarantine))
+
+
+def _probe(probe: Fields) -> Probe | None:
     tcp, http = probe.child("tcp"), probe.child("http")
     probe.rule(
         probe.has("tcp") != probe.has("http"),
         "write exactly one of tcp and http, for example probe: {tcp: {port: 8080}}",
     )
-    tcp.number("port", *PORTS, required=True)
-    http.number("port", *PORTS, required=True)
-    http.text("path", forms.PATH)
-    http.word("scheme", ("HTTP", "HTTPS"))
+    tcp_port = tcp.number("port", *PORTS, required=True)
+    http_port = http.number("port", *PORTS, required=True)
+    path = http.text("path", forms.PATH, default="/")
+    scheme = http.word("scheme", ("HTTP", "HTTPS"), "HTTP")
+    if tcp.there == http.there:
+        return None
+    if tcp.there:
+        return Probe(tcp_port) if tcp_port else None
+    return Probe(http_port, scheme, path) if http_port and path else None
+
+
+def _monitor(monitor: Fields) -> Monitor | None:
+    """None for one that asks nobody, or that cannot be read: no verdict is better than a wrong
+    one."""
+    before = monitor.notes.issues
+    probe = _probe(monitor.child("probe"))
     interval = monitor.duration("interval", "50ms", "1h", "500ms")
     timeout = monitor.duration("timeout", "10ms", "1h", "300ms")
     monitor.rule(
@@ -59,12 +85,24 @@ def _monitor(monitor: Fields) -> bool:
         "or a longer interval",
         "timeout",
     )
-    monitor.number("failureThreshold", 1, 100)
-    monitor.number("successThreshold", 1, 100)
-    monitor.word("onUnresponsive", ("Leave", "LeaveUntilJoined", "Report"))
-    monitor.number("holdThresholdPercent", 1, 100)
-    monitor.duration("holdLimit", "0s", "1h", "60s")
-    return monitor.there
+    failures = monitor.number("failureThreshold", 1, 100, default=3)
+    successes = monitor.number("successThreshold", 1, 100, default=2)
+    words = tuple(map(str, OnUnresponsive))
+    action = monitor.word("onUnresponsive", words, OnUnresponsive.LEAVE)
+    percent = monitor.number("holdThresholdPercent", 1, 100, default=60)
+    limit = monitor.duration("holdLimit", "0s", "1h", "60s")
+    if probe is None or monitor.notes.issues != before:
+        return None
+    return Monitor(
+        probe=probe,
+        interval=_seconds(interval),
+        timeout=_seconds(timeout),
+        failure_threshold=failures,
+        success_threshold=successes,
+        on_unresponsive=OnUnresponsive(action),
+        hold_percent=percent,
+        hold_limit=_seconds(limit),
+    )
 
 
 def stack(raw: object) -> tuple[Stack, Notes]:

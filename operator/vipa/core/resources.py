@@ -85,6 +85,49 @@ class ServiceSpec:
     load_balancer_class: str = ""
 
 
+class OnUnresponsive(StrEnum):
+    """zos: RECOVERY with and without AUTOREJOIN, NORECOVERY."""
+
+    LEAVE = "Leave"
+    LEAVE_UNTIL_JOINED = "LeaveUntilJoined"
+    REPORT = "Report"
+
+
+class Probe(NamedTuple):
+    """How a stack is asked. `scheme` empty: a TCP connection is the answer."""
+
+    port: int
+    scheme: str = ""
+    path: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """zos: SYSPLEXMONITOR. Spans in seconds."""
+
+    probe: Probe
+    interval: float = 0.5
+    timeout: float = 0.3
+    failure_threshold: int = 3
+    success_threshold: int = 2
+    on_unresponsive: OnUnresponsive = OnUnresponsive.LEAVE
+    hold_percent: int = 60
+    hold_limit: float = 60.0
+
+    @property
+    def window(self) -> float:
+        """Who falls silent within this time of another may have the same cause."""
+        return self.interval * self.failure_threshold
+
+
+class Damping(NamedTuple):
+    """Spans in seconds."""
+
+    failures: int = 4
+    window: float = 300.0
+    quarantine: float = 60.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SysplexStatus:
     stacks: int = 0
@@ -102,6 +145,9 @@ class Sysplex:
     uid: str = ""
     created: int = 0
     generation: int = 0
+    monitor: Monitor | None = None
+    join_delay: float = 0.0
+    damping: Damping | None = None
     service_type: str = "LoadBalancer"
     unsupported: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
@@ -118,6 +164,15 @@ class StackVipa(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damped:
+    """Stack.status.damping. `quarantines` above 0 without `until`: due as soon as it is healthy."""
+
+    failures: tuple[str, ...] = ()
+    quarantines: int = 0
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackStatus:
     phase: Phase | None = None
     reason: str = ""
@@ -129,6 +184,8 @@ class StackStatus:
     node: str = ""
     zone: str = ""
     join_number: int = 0
+    damping: Damped = Damped()
+    expelled_since: str = ""
     vipas: tuple[StackVipa, ...] = ()
     vipas_total: int = 0
     conditions: tuple[Condition, ...] = ()
@@ -136,7 +193,10 @@ class StackStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """spec is where operators act (zos: VARY TCPIP,,SYSPLEX); it holds until it is undone."""
+    """spec is where operators act (zos: VARY TCPIP,,SYSPLEX); it holds until it is undone.
+
+    `join_requested`: when an operator asked for it to join again (zos: JOINGROUP), RFC 3339.
+    """
 
     key: Key
     uid: str = ""
@@ -144,6 +204,7 @@ class Stack:
     sysplex: str = ""
     left: bool = False
     deactivated: frozenset[str] = frozenset()
+    join_requested: str = ""
     default: bool = True
     unsupported: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from vipa.core.cluster import Key
 from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, Network, network
+from vipa.core.probing import Tally
 from vipa.core.record import Remembered
 
 
@@ -39,19 +40,30 @@ def parse_allowed(text: str) -> Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`allowed` None: every address (files and rehearsals). `service_cidrs` of this cluster."""
+    """`allowed` None: every address (files and rehearsals). `service_cidrs` of this cluster.
+
+    `probes`: somebody probes here; elsewhere (files) a pod that is Ready answers. `term`: of the
+    Lease under which this replica writes.
+    """
 
     allowed: tuple[Allowed, ...] | None = None
     service_cidrs: tuple[Network, ...] = ()
+    probes: bool = False
     term: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """`records`: by VIPA uid, the last one known. `prefixes`: the highest fence prefix by name."""
+    """`records`: by VIPA uid, the last one known. `prefixes`: the highest fence prefix by name.
+
+    `tallies`: what probes say, by pod uid. `renewed`: when a node's kubelet Lease was last seen to
+    change, by node, on the clock of `Snapshot.clock`.
+    """
 
     verdicts: dict[Key, Judgement] = field(default_factory=dict)
     joins: dict[Key, int] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    renewed: dict[str, float] = field(default_factory=dict)
     records: dict[str, Remembered] = field(default_factory=dict)
     prefixes: dict[Key, int] = field(default_factory=dict)
     emitted: Set[str] = frozenset()
@@ -60,9 +72,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`now` is the API server's clock, RFC 3339 UTC with seconds."""
+    """`now` is the API server's clock, RFC 3339 UTC with seconds: for what is persisted. `clock`
+    is the monotonic clock of whoever looks, in seconds: for what is measured."""
 
     world: Inventory
     now: str = "1970-01-01T00:00:00Z"
+    clock: float = 0.0
     settings: Settings = Settings()
     memory: Memory = field(default_factory=Memory)

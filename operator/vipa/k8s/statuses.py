@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vipa.core.record import Move
 from vipa.core.resources import (
     ChainEntry,
     Condition,
+    Damped,
     OwnerRef,
     Phase,
     StackStatus,
@@ -107,6 +109,8 @@ def stack(status: StackStatus) -> Body:
             "phase": str(status.phase) if status.phase is not None else "",
             **_named(status, STACK),
             "joinNumber": status.join_number,
+            "damping": _damping(status.damping),
+            "expelledSince": status.expelled_since,
             "vipas": _lines(status.vipas),
             "vipasTotal": status.vipas_total,
             "conditions": conditions(status.conditions),
@@ -116,16 +120,32 @@ def stack(status: StackStatus) -> Body:
 
 def read_stack(given: Given) -> StackStatus:
     phase = raw.text(given, "phase")
+    texts: dict[str, Any] = {ours: raw.text(given, theirs) for ours, theirs in STACK.items()}
     return StackStatus(
         phase=Phase(phase) if phase in set(Phase) else None,
-        **{ours: raw.text(given, theirs) for ours, theirs in STACK.items()},
+        **texts,
         join_number=raw.number(given, "joinNumber"),
+        damping=_read_damping(raw.mapping(given, "damping")),
+        expelled_since=raw.text(given, "expelledSince"),
         vipas=tuple(
             StackVipa(*(raw.text(one, name) for name in StackVipa._fields))
             for one in raw.objects(given, "vipas")
         ),
         vipas_total=raw.number(given, "vipasTotal"),
         conditions=read_conditions(given),
+    )
+
+
+def _damping(damped: Damped) -> Body | None:
+    found = _filled({"failures": list(damped.failures), "until": damped.until})
+    return found | {"quarantines": damped.quarantines} if found or damped.quarantines else None
+
+
+def _read_damping(given: Given) -> Damped:
+    return Damped(
+        failures=tuple(one for one in raw.items(given, "failures") if isinstance(one, str)),
+        quarantines=raw.number(given, "quarantines"),
+        until=raw.text(given, "until"),
     )
 
 

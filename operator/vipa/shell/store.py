@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from vipa.core import memory as bookkeeping
+from vipa.core import monitor, probing
 from vipa.core import scope as scopes
 from vipa.core.cluster import Key, Pod
 from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, Network, Object
+from vipa.core.probing import Answer
 from vipa.core.record import Record
 from vipa.core.resources import Vipa
 from vipa.core.scope import Scope
@@ -53,7 +55,11 @@ class Store:
     def snapshot(self) -> Snapshot:
         """Valid until the next observation: plan without awaiting."""
         return Snapshot(
-            world=self.world, now=self._now(), settings=self.settings, memory=self.memory
+            world=self.world,
+            now=self._now(),
+            clock=time.monotonic(),
+            settings=self.settings,
+            memory=self.memory,
         )
 
     def observe(self, kind: str, raw: Mapping[str, Any], at: float | None = None) -> None:
@@ -127,6 +133,25 @@ class Store:
             self._seen[ref] = known._replace(value=pod)
             self._absorb(pod, gone=False, at=None)
 
+    def heard(self, pod: Pod, answer: Answer, at: float) -> None:
+        """Count an answer to a probe of this pod; `at` and `answer.started` are monotonic.
+
+        Whoever probes makes sure that the address was still this pod's when the answer came.
+        """
+        snapshot = self.snapshot()
+        asking = monitor.of(snapshot, pod)
+        if asking is None:
+            return
+        before = monitor.tally(snapshot, pod, asking)
+        after = self.memory.tallies[pod.uid] = probing.heard(before, asking, answer, at)
+        # That it answered once more is news to nobody, except where a verdict is held.
+        if (before.silent, before.confirmed) != (after.silent, after.confirmed):
+            self.mark(scopes.of_stack(self.world, pod.stack_key))
+
+    def renewed(self, node: str, at: float) -> None:
+        """The Lease of a node's kubelet was seen to change at this monotonic time."""
+        self.memory.renewed[node] = at
+
     def _absorb(self, thing: Object, *, gone: bool, at: float | None) -> None:
         before = self.world.get(thing)
         if isinstance(thing, Record):
@@ -136,6 +161,8 @@ class Store:
             self.strays[thing.key] = thing.uid
         elif gone and isinstance(thing, Vipa):
             self.memory.records.pop(thing.uid, None)
+        if gone and isinstance(thing, Pod):
+            self.memory.tallies.pop(thing.uid, None)
         touched = scopes.absorb(self.world, thing, gone=gone, verdicts=self.memory.verdicts)
         if touched:
             self.mark(touched, at)
