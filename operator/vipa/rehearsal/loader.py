@@ -13,8 +13,10 @@ from yaml.nodes import Node
 
 from vipa.rehearsal import given, naming, verbs, wants
 from vipa.rehearsal.reading import FileError, Mistake, Reader, line_of, scalars, text
-from vipa.rehearsal.steps import ENGINES, Given, Rehearsal, Step
+from vipa.rehearsal.steps import ENGINES, MODEL, Given, Rehearsal, Step, Wait
 
+# Where time is real nobody waits for minutes on every run of a CI.
+WAITED_S = 60.0
 KEYS = ("rehearsal", "about", "source", "engines", "given", "steps")
 
 
@@ -96,8 +98,21 @@ def _rehearsal(reader: Reader, node: Node) -> Rehearsal:
                 values["steps"] = _steps(reader, value, words)
     found: Given = values.get("given", Given())
     naming.check(reader, found, values.get("steps", ()), words)
+    if values.get("engines", ENGINES) != (MODEL,):
+        _bounded(reader, values.get("steps", ()))
     values["given"] = given.with_sysplex(found)
     return Rehearsal(path=reader.path, line=line_of(node), **{"name": "", **values})
+
+
+def _bounded(reader: Reader, steps: tuple[Step, ...]) -> None:
+    """Time is real in some of the engines that this file is for."""
+    total = 0.0
+    for verb in (verb for step in steps for verb in step.do if isinstance(verb, Wait)):
+        total += verb.seconds
+        if total > WAITED_S:
+            text = f"the waits add up to more than {WAITED_S:g} s, which are real in a cluster"
+            reader.say(verb.line, f"{text}: write `engines: [{MODEL}]`, or wait less")
+            return
 
 
 def _engines(reader: Reader, node: Node) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ BOOL = "tag:yaml.org,2002:bool"
 NULL = "tag:yaml.org,2002:null"
 STRING = "tag:yaml.org,2002:str"
 INTEGER = "tag:yaml.org,2002:int"
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -172,6 +174,16 @@ class Reader:
             return bool(self.plain(node))
         self.say(node, f"{what} is to be true or false, not {kind_of(node)}")
         return False
+
+    def duration(self, node: Node, what: str) -> float | None:
+        """Seconds, of a length of time as the API writes them."""
+        text = self.name(node, what)
+        match = DURATION.fullmatch(text)
+        if match is None:
+            if text:
+                self.say(node, f"{what}: `{text}` is no duration: write 500ms, 2s or 1m")
+            return None
+        return float(match[1]) * UNITS[match[2]]
 
     def plain(self, node: Node) -> Any:
         """The value without its lines."""

@@ -51,10 +51,12 @@ class PodVerb(Verb):
         return f"{type(self).__name__.lower()} {self.stack}{_of(self.pod)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(PodVerb):
-    """Deleted with notice: gone with the verbs of the next step."""
+    """Deleted with notice: gone with the verbs of the next step, with `grace_s` when the clock has
+    moved on by that much."""
 
-    __slots__ = ()
+    grace_s: float | None = None
 
 
 class Kill(PodVerb):
@@ -71,6 +73,18 @@ class Fail(PodVerb):
 
 class Recover(PodVerb):
     """Ready=True again; without a pod all of the stack's."""
+
+    __slots__ = ()
+
+
+class Deaf(PodVerb):
+    """It says Ready and does not answer the monitor."""
+
+    __slots__ = ()
+
+
+class Hears(PodVerb):
+    """It answers the monitor again; without a pod all of the stack's."""
 
     __slots__ = ()
 
@@ -167,11 +181,55 @@ class Unpin(Verb):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Verb):
+    """`vipa join` and `vipa leave`."""
+
+    stack: str
+    joins: bool
+    namespace: str = NAMESPACE
+
+    @property
+    def key(self) -> Key:
+        return Key(self.namespace, self.stack)
+
+    def __str__(self) -> str:
+        return f"vipa {'join' if self.joins else 'leave'} {shown(self.key)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restart(Verb):
     """What the operator has in memory is forgotten."""
 
     def __str__(self) -> str:
         return "restart operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderLost(Verb):
+    """Another replica takes over, which remembers nothing either and writes under a new term."""
+
+    def __str__(self) -> str:
+        return "leader lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind(Verb):
+    """The operator loses sight of the cluster, or sees it again."""
+
+    blind: bool
+
+    def __str__(self) -> str:
+        return f"blind {str(self.blind).lower()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Verb):
+    """The clock moves on; whatever falls due on the way is looked at when it does."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait {self.seconds:g}s"
 
 
 def key_of(raw: Raw) -> Key:

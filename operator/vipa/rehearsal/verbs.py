@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
@@ -17,12 +18,13 @@ from vipa.rehearsal import steps as do
 from vipa.rehearsal.reading import Reader, hint, line_of
 from vipa.rehearsal.steps import NAMESPACE, Verb
 
-LATER = (
-    *("deaf", "hears", "vary", "bind", "unbind", "connections", "wlm", "tsr", "listeners"),
-    *("leader", "blind", "wait"),
+LATER = ("vary", "bind", "unbind", "connections", "wlm", "tsr", "listeners")
+ALONE = ("restart", "leader", "blind", "wait")
+COMMANDS_LATER = ("deactivate", "reactivate", "quiesce", "resume", "vary")
+USAGE = (
+    "write `move VIPA --to STACK [--once]`, `unpin VIPA`, `join STACK` or `leave STACK`, "
+    "with -n NAMESPACE if need be"
 )
-ALONE = ("restart", "blind", "wait")
-COMMANDS_LATER = ("deactivate", "reactivate", "quiesce", "resume", "leave", "join", "vary")
 
 
 def unsupported(verb: str) -> str:
@@ -79,6 +81,8 @@ PODS: dict[str, type[do.PodVerb]] = {
     "kill": do.Kill,
     "fail": do.Fail,
     "recover": do.Recover,
+    "deaf": do.Deaf,
+    "hears": do.Hears,
 }
 
 
@@ -89,15 +93,14 @@ def _pod(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
         return
     keys = ("stack", "pod", "grace") if name == "stop" else ("stack", "pod")
     fields = reader.known(node, name, keys)
+    values: dict[str, Any] = {}
     if "grace" in fields:
-        text = "`grace` of `stop` is not supported by this version, nor is the verb `wait`"
-        reader.say(fields["grace"].key, text)
-        return
+        values["grace_s"] = reader.duration(fields.pop("grace").value, "grace")
     words = {key: reader.label(f.value, f"{name}: {key}") for key, f in fields.items()}
     if "stack" not in words:
         reader.say(node, f"{name} needs a stack: {{stack: S, pod: P}}")
     elif words["stack"]:
-        yield PODS[name](line=line_of(node), **words)
+        yield PODS[name](line=line_of(node), **words, **values)
 
 
 def _node(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
@@ -146,8 +149,26 @@ def _restart(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
         reader.say(node, f"restart: `{word}` cannot be restarted; write `restart: operator`")
 
 
+def _leader(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
+    word = reader.name(node, "leader")
+    if word == "lost":
+        yield do.LeaderLost(line=line_of(node))
+    elif word:
+        reader.say(node, f"leader: `{word}` cannot happen to it; write `leader: lost`")
+
+
+def _blind(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
+    yield do.Blind(blind=reader.flag(node, "blind"), line=line_of(node))
+
+
+def _wait(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
+    seconds = reader.duration(node, "wait")
+    if seconds is not None:
+        yield do.Wait(seconds=seconds, line=line_of(node))
+
+
 def _command(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
-    """`vipa move VIPA --to STACK [--once]` and `vipa unpin VIPA`, both with `-n NAMESPACE`."""
+    """A command of `vipa` as an operator types it, with `-n NAMESPACE` if need be."""
     text = reader.name(node, "vipa: the command")
     if not text:
         return
@@ -156,23 +177,33 @@ def _command(reader: Reader, name: str, node: Node) -> Iterator[Verb]:
     except ValueError as error:
         reader.say(node, f"vipa: {error} in `{text}`")
         return
-    usage = "write `move VIPA --to STACK [--once]` or `unpin VIPA`, with -n NAMESPACE if need be"
     if words and words[0] in COMMANDS_LATER:
-        reader.say(node, f"`vipa {words[0]}` is not supported by this version; {usage}")
+        reader.say(node, f"`vipa {words[0]}` is not supported by this version; {USAGE}")
         return
     found = _words(words)
     if found is None:
-        reader.say(node, f"vipa: cannot read `{text}`; {usage}")
+        reader.say(node, f"vipa: cannot read `{text}`; {USAGE}")
         return
-    positional, options = found
-    vipa = Key(options.get("-n", NAMESPACE), positional[1]) if len(positional) == 2 else None
-    line = line_of(node)
-    if vipa and positional[0] == "move" and "--to" in options:
-        yield do.Move(vipa=vipa, to=options["--to"], once="--once" in options, line=line)
-    elif vipa and positional[0] == "unpin" and not options.keys() - {"-n"}:
-        yield do.Unpin(vipa=vipa, line=line)
+    verb = _of_command(*found, line_of(node))
+    if verb is None:
+        reader.say(node, f"vipa: cannot read `{text}`; {USAGE}")
     else:
-        reader.say(node, f"vipa: cannot read `{text}`; {usage}")
+        yield verb
+
+
+def _of_command(positional: list[str], options: dict[str, str], line: int) -> Verb | None:
+    if len(positional) != 2:
+        return None
+    word, name = positional
+    namespace, others = options.get("-n", NAMESPACE), options.keys() - {"-n"}
+    if word == "move" and "--to" in options:
+        vipa, once = Key(namespace, name), "--once" in options
+        return do.Move(vipa=vipa, to=options["--to"], once=once, line=line)
+    if word == "unpin" and not others:
+        return do.Unpin(vipa=Key(namespace, name), line=line)
+    if word in ("join", "leave") and not others:
+        return do.Member(stack=name, joins=word == "join", namespace=namespace, line=line)
+    return None
 
 
 def _words(words: list[str]) -> tuple[list[str], dict[str, str]] | None:
@@ -206,4 +237,7 @@ VERBS: dict[str, Parse] = {
     "delete": _delete,
     "vipa": _command,
     "restart": _restart,
+    "leader": _leader,
+    "blind": _blind,
+    "wait": _wait,
 }

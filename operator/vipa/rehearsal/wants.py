@@ -25,17 +25,15 @@ STATUSES_LATER = ("MOVING", "QUIESCING", "TARGET")
 ORIGINS = ("VIPADEFINE", "VIPABACKUP", "STATIC", "VIPARANGE_BIND", "VIPARANGE_IOCTL")
 EVENTS = (
     *("TakenOver", "TakenBack", "Moved", "Activated", "Deactivated", "Inactive", "GivenUp"),
-    *("Conflict", "EZZ8301I", "EZZ8302I", "EZZ8303I"),
+    *("Conflict", "Held", "Quarantined", "EZZ8301I", "EZZ8302I", "EZZ8303I"),
 )
-EVENTS_LATER = ("Quiescing", "TargetAdded", "TargetRemoved", "Held", "Quarantined")
+EVENTS_LATER = ("Quiescing", "TargetAdded", "TargetRemoved")
 CONDITIONS = (
     *("Accepted", "Active", "Protected", "MoveRefused", "ServiceConflict", "UnknownStack"),
-    *("NotSupported", "Overlapping", "StaticNotRanked", "Ready", "Invalid"),
+    *("NotSupported", "Overlapping", "StaticNotRanked", "Ready", "Invalid", "Holding"),
 )
-CONDITIONS_LATER = ("IdleUnknown", "Holding")
+CONDITIONS_LATER = ("IdleUnknown",)
 AT_LEAST = re.compile(r">=\s*(\d+)")
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 def later(what: str) -> str:
@@ -145,7 +143,7 @@ def read(reader: Reader, node: Node, *, first: bool) -> Expect:
         elif name == "refused":
             refused = reader.name(value, "refused")
         elif name == "within":
-            within = _duration(reader, value)
+            within = reader.duration(value, "within")
         elif slash and group == "distribution":
             reader.say(key, later("expectation `distribution/…`"))
         elif slash and group in GROUPS:
@@ -167,16 +165,6 @@ def read(reader: Reader, node: Node, *, first: bool) -> Expect:
 def _key(name: str) -> Key:
     namespace, slash, rest = name.partition("/")
     return Key(namespace, rest) if slash else Key(NAMESPACE, name)
-
-
-def _duration(reader: Reader, node: Node) -> float | None:
-    text = reader.name(node, "within")
-    match = DURATION.fullmatch(text)
-    if match is None:
-        if text:
-            reader.say(node, f"within: `{text}` is no duration: write 500ms, 2s or 1m")
-        return None
-    return float(match[1]) * UNITS[match[2]]
 
 
 def _vipa(reader: Reader, node: Node, name: str, first: bool) -> tuple[Want, ...]:
