@@ -36,7 +36,7 @@ NODES = {
     ],
 )
 def test_first_finding_is_the_cause_of_the_others(found: Pod, reason: str, words: str) -> None:
-    verdict = health.of_pod(found, NODES)
+    verdict = health.facts(found, NODES)
     assert verdict.reason == reason
     assert words in verdict.message
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from vipa.core import actions as act
+from vipa.core import judging, outcome
 from vipa.core import memory as bookkeeping
-from vipa.core import outcome
 from vipa.core import plan as planning
 from vipa.core.cluster import Key
 from vipa.core.inventory import Inventory, Object
@@ -230,9 +230,7 @@ class Increment:
         for record in self.world.records.values():
             bookkeeping.seen(self.memory, record)
         snapshot = Snapshot(world=self.world, now=now, memory=self.memory)
-        verdicts, joins = planning.judge(snapshot, self.scope.stacks)
-        self.memory.verdicts |= verdicts
-        self.memory.joins |= joins
+        judging.remember(self.memory, judging.judge(snapshot, self.scope.stacks))
         while self._take(list(planning.moves(snapshot, self.scope.vipas))):
             pass
         parts = (planning.publish_members, planning.publish_groups, planning.publish)

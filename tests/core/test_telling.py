@@ -19,7 +19,7 @@ from tests.builders import (
 )
 
 from vipa.core import actions as act
-from vipa.core import conditions, events, plan
+from vipa.core import conditions, events, judging, plan
 from vipa.core.annotation import entries_of, wanted
 from vipa.core.explain import explain
 from vipa.core.inventory import Inventory
@@ -123,13 +123,13 @@ def test_explanation_of_what_is_about_to_happen() -> None:
     found = settled(vipa())
     sysa = found.world.pods[key("sysa")]
     found.world.put(replace(sysa, ready=False))
-    found.memory.verdicts.update(plan.judge(found, [key("sysa")])[0])
+    judging.remember(found.memory, judging.judge(found, [key("sysa")]))
     told = explain(found, key("web"))
     assert told is not None
     assert told.summary == "sysb is to own the address (OwnerFailed), now sysa"
     for name in ("sysa", "sysb"):
         found.world.put(replace(found.world.pods[key(name)], terminating=True, ready=True))
-    found.memory.verdicts.update(plan.judge(found, [key("sysa"), key("sysb")])[0])
+    judging.remember(found.memory, judging.judge(found, [key("sysa"), key("sysb")]))
     told = explain(found, key("web"))
     assert told is not None
     assert "keeps the address (LastOwnerKept)" in told.summary

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vipa.core import health
+from vipa.core import monitor
 from vipa.core.cluster import Key, Pod
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, number
+from vipa.core.judgement import Judgement
 from vipa.core.reasons import Candidate, Verdict
 from vipa.core.resources import Vipa
+from vipa.core.snapshot import Snapshot
 
 UNJOINED = 1 << 62
 
@@ -150,10 +151,10 @@ def pod_for(ask: Question, judged: Judgement) -> Pod | None:
     return holder if holder.sysplex == judged.sysplex else serving
 
 
-def healthy(world: Inventory, uid: str) -> Pod | None:
+def healthy(snapshot: Snapshot, uid: str) -> Pod | None:
     """The pod of this uid, if nothing is wrong with it."""
-    pod = world.pod_of(uid)
-    if pod is None or not health.of_pod(pod, world.nodes).eligible:
+    pod = snapshot.world.pod_of(uid)
+    if pod is None or not monitor.healthy(snapshot, pod).eligible:
         return None
     return pod
 

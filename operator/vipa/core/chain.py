@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from vipa.core import candidate
 from vipa.core.candidate import UNJOINED, Entry, Question, Ranked
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory
+from vipa.core.judgement import Judgement
 from vipa.core.reasons import Candidate
 from vipa.core.resources import Vipa
 

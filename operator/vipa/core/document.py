@@ -19,11 +19,11 @@ class Meta(NamedTuple):
     created: int
     generation: int
     labels: dict[str, str]
+    notes: dict[str, str]
 
 
 # Fields of metadata that exist and that no decision reads.
 OTHER_METADATA = (
-    "annotations",
     "creationTimestamp",
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
@@ -86,6 +86,7 @@ def opened(raw: object, naming: Form) -> tuple[Fields, Meta]:
         created=(forms.seconds(created) or 0) if isinstance(created, str) else 0,
         generation=meta.number("generation", 0, 2**63 - 1),
         labels=meta.mapping("labels", 10_000, 63),
+        notes=meta.mapping("annotations", 10_000, 1 << 18),
     )
 
 

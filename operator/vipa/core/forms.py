@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 SECOND = 1_000_000_000
+LATEST = 253_402_300_799
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -109,6 +110,20 @@ def seconds(text: str) -> int | None:
     if hour > 23 or minute > 59 or second > 59:
         return None
     return ((_days_before(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
+
+
+def instant(seconds: int) -> str:
+    """The other way round. What lies before 1970 or beyond the year 9999 is their end."""
+    days, rest = divmod(max(0, min(seconds, LATEST)), 86_400)
+    days += 719_468
+    era, day = divmod(days, 146_097)
+    of_era = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * of_era + of_era // 4 - of_era // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5 - 1
+    month += 3 if month < 10 else -9
+    year = era * 400 + of_era + (month <= 2)
+    return f"{year:04}-{month:02}-{day:02}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
 
 
 def _days_in(year: int, month: int) -> int:

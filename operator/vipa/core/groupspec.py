@@ -19,6 +19,7 @@ from vipa.core.resources import (
 from vipa.core.vipaspec import SERVICE_TYPES
 
 PORTS = (1, 65535)
+JOIN_REQUESTED = "sysplex.dev/join-requested"
 
 
 def sysplex(raw: object) -> tuple[Sysplex, Notes]:
@@ -126,6 +127,7 @@ def stack(raw: object) -> tuple[Stack, Notes]:
         sysplex=plex,
         left=left,
         deactivated=deactivated,
+        join_requested=meta.notes.get(JOIN_REQUESTED, ""),
         # What cannot be read may say something: such an object is nobody's to remove.
         default=not (left or quiesced or ports or deactivated or issues),
         unsupported=tuple(unsupported),

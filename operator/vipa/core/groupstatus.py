@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from vipa.core import conditions
 from vipa.core.cluster import Key
 from vipa.core.conditions import FALSE, TRUE
-from vipa.core.health import Judgement
 from vipa.core.inventory import NOTHING, Inventory
+from vipa.core.judgement import Judgement
 from vipa.core.ownership import judgement
 from vipa.core.publish import SHOWN, is_deactivated
 from vipa.core.resources import (
@@ -36,7 +36,7 @@ def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
     news = [conditions.not_supported(found.unsupported), _invalid(found.issues)]
     return StackStatus(
         phase=judged.phase,
-        reason=str(judged.verdict.reason),
+        reason=judged.reason,
         message=judged.verdict.message,
         since=judged.since,
         pod=pod.key.name if pod else "",
@@ -45,6 +45,8 @@ def stack(snapshot: Snapshot, found: Stack, judged: Judgement) -> StackStatus:
         node=pod.node if pod else "",
         zone=node.zone if node else "",
         join_number=judged.join_number,
+        damping=judged.damping,
+        expelled_since=judged.expelled_since,
         vipas=tuple(lines),
         vipas_total=total,
         conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
@@ -99,10 +101,7 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
     if found.issues:
         text = "; ".join(map(str, found.issues))
         ready = Condition(type="Ready", status=FALSE, reason="Invalid", message=text)
-    news = [
-        ready,
-        conditions.not_supported(found.unsupported),
-    ]
+    news = [ready, _holding(snapshot, found), conditions.not_supported(found.unsupported)]
     return SysplexStatus(
         stacks=len(stacks),
         active=active,
@@ -110,6 +109,14 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
         joins=last_join(snapshot, found),
         conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
+
+
+def _holding(snapshot: Snapshot, found: Sysplex) -> Condition | None:
+    """What the operator does not believe of its own probes; since when is kept by the API."""
+    held = snapshot.memory.holding.get(found.key)
+    if held is None:
+        return None
+    return Condition(type="Holding", status=TRUE, reason=held.reason, message=held.message)
 
 
 def last_join(snapshot: Snapshot, found: Sysplex) -> int:

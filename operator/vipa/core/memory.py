@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vipa.core.record import Record, Remembered
 from vipa.core.snapshot import Memory
+
+
+def copied(memory: Memory) -> Memory:
+    """A memory of its own: planning past an action changes what it is given."""
+    return replace(
+        memory,
+        verdicts=dict(memory.verdicts),
+        joins=dict(memory.joins),
+        tallies=dict(memory.tallies),
+        renewed=dict(memory.renewed),
+        holding=dict(memory.holding),
+        silent=dict(memory.silent),
+        records=dict(memory.records),
+        prefixes=dict(memory.prefixes),
+    )
 
 
 def seen(memory: Memory, record: Record) -> None:

@@ -1,22 +1,23 @@
-"""Where a count of answers begins, and for whom (zos: SYSPLEXMONITOR)."""
+"""Does a pod answer? (zos: SYSPLEXMONITOR.) The facts first, then what the probes say.
+
+I4  A count begins with the verdict that the API shows. I10  A pod that this observer found silent
+    counts as silent only once the guard believes it.
+"""
 
 from __future__ import annotations
 
-from vipa.core import health
+from vipa.core import forms, health
 from vipa.core.cluster import Key, Pod
+from vipa.core.judgement import before
 from vipa.core.probing import Tally
-from vipa.core.reasons import Candidate
-from vipa.core.resources import Monitor, Phase
+from vipa.core.reasons import Candidate, Cause, Verdict
+from vipa.core.resources import Monitor, OnUnresponsive, Phase
 from vipa.core.snapshot import Snapshot
 
+AUTONOMICS = "Autonomics"
 # With one of these as its reason a stack answered, or nobody has ever doubted it.
-ANSWERED = (
-    Candidate.ELIGIBLE,
-    Candidate.LEFT,
-    Candidate.QUARANTINED,
-    Candidate.JOINING,
-)
-SILENT = (Candidate.UNRESPONSIVE, "Autonomics")
+ANSWERED = (Candidate.ELIGIBLE, Candidate.LEFT, Candidate.QUARANTINED, Candidate.JOINING)
+SILENT = (Candidate.UNRESPONSIVE, AUTONOMICS)
 
 
 def of(snapshot: Snapshot, pod: Pod) -> Monitor | None:
@@ -28,7 +29,7 @@ def of(snapshot: Snapshot, pod: Pod) -> Monitor | None:
 
 
 def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
-    """The count for a pod; at first the verdict that the API shows (I4).
+    """The count for a pod; at first the verdict that the API shows.
 
     A pod that nothing is known of counts once it has answered once.
     """
@@ -36,10 +37,77 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
     if known is not None:
         return known
     stack = snapshot.world.stacks.get(pod.stack_key)
-    last = health.before(stack, snapshot.memory.verdicts.get(pod.stack_key))
+    judged = snapshot.memory.verdicts.get(pod.stack_key)
+    last = before(stack, judged, snapshot.now, snapshot.clock)
     if last.uid == pod.uid and last.phase is not Phase.ABSENT:
+        silent = last.reason in SILENT or _lost_since(snapshot, pod, last.since)
+        if silent:
+            return Tally(
+                silent=True, needs=monitor.success_threshold, adopted=last.message or last.reason
+            )
         if last.reason in ANSWERED:
             return Tally(silent=False)
-        if last.reason in SILENT:
-            return Tally(silent=True, needs=monitor.success_threshold)
-    return Tally(silent=True, errors=("has not answered the monitor yet",))
+    return Tally(silent=True)
+
+
+def _lost_since(snapshot: Snapshot, pod: Pod, since: str) -> bool:
+    """Whether a record tells of a failure of this stack that its status does not know of yet.
+
+    Records are written first. Without them a crash between the two would let a silent primary take
+    its addresses back, and lose them again.
+    """
+    world, key = snapshot.world, pod.stack_key
+    for vipa in world.concerned(key):
+        record = world.records.get(vipa)
+        move = record.last_move if record is not None else None
+        if move is None or move.source != key.name or move.reason != Cause.OWNER_FAILED:
+            continue
+        if (forms.seconds(move.time) or 0) > (forms.seconds(since) or 0):
+            return True
+    return False
+
+
+def matters(snapshot: Snapshot, pod: Pod, old: Tally, new: Tally) -> bool:
+    """Whether an answer may change a verdict. That it answered once more is news to nobody, except
+    where an address waits for a successor that answers."""
+    if (old.silent, old.confirmed) != (new.silent, new.confirmed):
+        return True
+    silent = snapshot.memory.silent.get(Key(pod.key.namespace, pod.sysplex))
+    return silent is not None and silent.waiting
+
+
+def silence(snapshot: Snapshot, pod: Pod) -> Tally | None:
+    """The tally of a pod that does not answer, believed or not; None for one that does."""
+    asking = of(snapshot, pod)
+    if asking is None:
+        return None
+    found = tally(snapshot, pod, asking)
+    return found if found.silent else None
+
+
+def is_suspect(snapshot: Snapshot, pod: Pod) -> bool:
+    """Found silent by this observer, and nobody has decided yet whether to believe it."""
+    found = snapshot.memory.tallies.get(pod.uid)
+    if found is None or not found.silent or found.turned is None:
+        return False
+    return pod.uid not in snapshot.memory.believed
+
+
+def healthy(snapshot: Snapshot, pod: Pod) -> Verdict:
+    """The first finding about a pod, or Eligible."""
+    found = health.facts(pod, snapshot.world.nodes)
+    if not found.eligible:
+        return found
+    asking, silent = of(snapshot, pod), silence(snapshot, pod)
+    if asking is None or silent is None:
+        return found
+    if silent.adopted and not silent.confirmed:
+        return Verdict(Candidate.UNRESPONSIVE, silent.adopted)
+    text = f"does not answer the monitor: {silent.message}"
+    if silent.turned is None and not silent.confirmed:
+        text = "has not answered the monitor yet"
+    if asking.on_unresponsive is OnUnresponsive.REPORT:
+        return found._replace(message=f"{found.message}; it {text} (only reported)")
+    if is_suspect(snapshot, pod):
+        return found._replace(message=f"{found.message}; it {text} (not believed yet)")
+    return Verdict(Candidate.UNRESPONSIVE, f"pod {pod.key.name} on node {pod.node} {text}")

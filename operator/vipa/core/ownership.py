@@ -12,15 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from vipa.core import candidate, chain, health
+from vipa.core import candidate, chain, guard, health, membership, monitor
 from vipa.core.candidate import Question, Ranked
 from vipa.core.chain import Chain
 from vipa.core.cluster import Key, Pod
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory
-from vipa.core.reasons import Cause, Kept
+from vipa.core.judgement import Judgement
+from vipa.core.reasons import Candidate, Cause, Kept
 from vipa.core.record import Record, Remembered
-from vipa.core.resources import Moveable, Vipa
+from vipa.core.resources import Moveable, Phase, Vipa
 from vipa.core.snapshot import Snapshot
 
 
@@ -55,7 +55,7 @@ def judgement(snapshot: Snapshot, key: Key) -> Judgement:
     world = snapshot.world
     here = key in world.stacks or key in world.pods_by_stack
     known = snapshot.memory.verdicts.get(key) if here else None
-    return known or health.judge(snapshot.world, key, None, snapshot.now)
+    return known or membership.judge(snapshot, key, None)
 
 
 def decide(
@@ -69,13 +69,13 @@ def decide(
         vipa=vipa,
         world=world,
         ever_active=bool(record.epoch if record else lost.epoch if lost else 0),
-        holder=candidate.healthy(world, record.owner_uid) if record and record.owner else None,
+        holder=candidate.healthy(snapshot, record.owner_uid) if record and record.owner else None,
     )
     domain = fixed_domain(ask, judged, record, lost)
     ask = replace(ask, domain=domain)
     found = Chain(ask, judged, named)
     if record is not None and record.owner:
-        decision = _hold_or_move(ask, found, record)
+        decision = _hold_or_move(snapshot, ask, found, record)
     else:
         decision = _activate(found, lost)
     if vipa.spec.scope_key and domain is None and decision.cause is Cause.ACTIVATED:
@@ -116,7 +116,7 @@ def _activate(found: Chain, lost: Remembered | None) -> Decision:
     return Decision(stack=chosen.stack, pod=chosen.pod, cause=Cause.ACTIVATED, candidates=found)
 
 
-def _hold_or_move(ask: Question, found: Chain, record: Record) -> Decision:
+def _hold_or_move(snapshot: Snapshot, ask: Question, found: Chain, record: Record) -> Decision:
     spec = ask.vipa.spec
     own, head = found.of(record.owner), found.head
     stays = own is not None and own.eligible
@@ -126,13 +126,42 @@ def _hold_or_move(ask: Question, found: Chain, record: Record) -> Decision:
     )
     if own is not None and stays and (head is own or not (pinned or takes_back)):
         return _same_stack(ask, found, own, record)
-    if head is not None:
-        if stays:
-            cause = Cause.TAKEN_BACK if takes_back else Cause.MOVED
-        else:
-            cause = loss(ask.world, ask, record)
-        return Decision(stack=head.stack, pod=head.pod, cause=cause, candidates=found)
-    return _keep_or_release(ask, found, record, named=own is not None)
+    if head is None:
+        return _keep_or_release(snapshot, ask, found, record, named=own is not None)
+    if stays:
+        cause = Cause.TAKEN_BACK if takes_back else Cause.MOVED
+    elif (kept := _without_witness(snapshot, ask, found, head, record)) is not None:
+        return kept
+    else:
+        cause = loss(snapshot, ask, record)
+    return Decision(stack=head.stack, pod=head.pod, cause=cause, candidates=found)
+
+
+def _without_witness(
+    snapshot: Snapshot, ask: Question, found: Chain, head: Ranked, record: Record
+) -> Decision | None:
+    """No witness, no move (I10): a verdict of the monitor alone moves an address only to a stack
+    that has answered a probe which started after the owner's first unanswered one. Otherwise the
+    observer itself may be deaf.
+    """
+    own = found.of(record.owner)
+    if own is None or own.verdict.reason not in (Candidate.UNRESPONSIVE, Candidate.LEFT):
+        return None
+    pod = owner_pod(ask.world, ask.vipa, record)
+    if pod is None or not health.facts(pod, ask.world.nodes).eligible or head.pod is None:
+        return None
+    if _told_to_go(ask.world, ask, record) or _out_of_scope(ask, pod):
+        return None
+    if monitor.of(snapshot, pod) is None:
+        return None
+    owner = Key(ask.vipa.key.namespace, record.owner)
+    if guard.has_answered_since(snapshot, head.pod, guard.first_missed(snapshot, owner)):
+        return None
+    address = candidate.address_of(ask.vipa, pod)
+    cause = None if address == record.ip else Cause.POD_REPLACED
+    return Decision(
+        stack=record.owner, pod=pod, cause=cause, kept=Kept.NO_WITNESS, candidates=found
+    )
 
 
 def _same_stack(ask: Question, found: Chain, own: Ranked, record: Record) -> Decision:
@@ -151,11 +180,13 @@ def owner_pod(world: Inventory, vipa: Vipa, record: Record) -> Pod | None:
     return pod if pod.stack_key == Key(vipa.key.namespace, record.owner) else None
 
 
-def _keep_or_release(ask: Question, found: Chain, record: Record, *, named: bool) -> Decision:
+def _keep_or_release(
+    snapshot: Snapshot, ask: Question, found: Chain, record: Record, *, named: bool
+) -> Decision:
     """Nobody is eligible. LastOwnerKept goes before NoSuccessor where both apply."""
     world = ask.world
     pod = owner_pod(world, ask.vipa, record)
-    released = Decision(cause=loss(world, ask, record), candidates=found)
+    released = Decision(cause=loss(snapshot, ask, record), candidates=found)
     if pod is None or not health.may_still_serve(pod, world.nodes):
         return released
     address = candidate.address_of(ask.vipa, pod)
@@ -163,7 +194,7 @@ def _keep_or_release(ask: Question, found: Chain, record: Record, *, named: bool
         return released
     if ask.vipa.spec.static and not named:
         return released  # zos: OBEYFILE moves a static VIPA, it never has two homes
-    healthy = health.of_pod(pod, world.nodes).eligible
+    healthy = monitor.healthy(snapshot, pod).eligible and not _waits(snapshot, ask, record)
     return Decision(
         stack=record.owner,
         pod=pod,
@@ -190,8 +221,17 @@ def _told_to_go(world: Inventory, ask: Question, record: Record) -> Cause | None
     return Cause.DEACTIVATED if ask.vipa.key.name in stack.deactivated else None
 
 
-def loss(world: Inventory, ask: Question, record: Record) -> Cause:
+def _waits(snapshot: Snapshot, ask: Question, record: Record) -> bool:
+    """Whether the owner is healthy and yet no member: expelled, quarantined, or to join later."""
+    if ask.vipa.spec.static:
+        return False
+    judged = judgement(snapshot, Key(ask.vipa.key.namespace, record.owner))
+    return judged.phase in (Phase.LEFT, Phase.QUARANTINED, Phase.JOINING)
+
+
+def loss(snapshot: Snapshot, ask: Question, record: Record) -> Cause:
     """Why an owner cannot stay: the first of reasons.Cause that applies."""
+    world = snapshot.world
     pod = owner_pod(world, ask.vipa, record)
     if pod is None:
         return Cause.OWNER_GONE
@@ -200,6 +240,9 @@ def loss(world: Inventory, ask: Question, record: Record) -> Cause:
         return Cause.NODE_FAILED
     if pod.terminating:
         return Cause.OWNER_STOPPED
-    if not health.of_pod(pod, world.nodes).eligible:
+    if not monitor.healthy(snapshot, pod).eligible:
         return Cause.OWNER_FAILED
-    return _told_to_go(world, ask, record) or Cause.GIVEN_UP
+    told = _told_to_go(world, ask, record)
+    if told is None and _waits(snapshot, ask, record):
+        return Cause.OWNER_FAILED
+    return told or Cause.GIVEN_UP

@@ -1,7 +1,7 @@
 """Snapshot in, plan out.
 
 A round has three parts, each pure:
-  `judge`    the verdicts on stacks, and the numbers of those that join;
+  `judging`  the verdicts on stacks, and the numbers of those that join;
   `moves`    the records to write: this moves traffic, and nothing else may delay it;
   `publish`  everything that tells others about it, from records as acknowledged.
 The operator calls them one by one over what changed; `make` composes them over everything, looking
@@ -21,7 +21,7 @@ from vipa.core import (
     annotation,
     events,
     groupstatus,
-    health,
+    judging,
     outcome,
     ownership,
     services,
@@ -32,12 +32,11 @@ from vipa.core import memory as bookkeeping
 from vipa.core import publish as published
 from vipa.core.acceptance import Answer
 from vipa.core.cluster import Key
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory
 from vipa.core.ownership import Decision
 from vipa.core.reasons import Acceptance
 from vipa.core.record import Record
-from vipa.core.resources import Phase, Vipa, VipaStatus
+from vipa.core.resources import Vipa, VipaStatus
 from vipa.core.scope import Scope, everything
 from vipa.core.snapshot import Snapshot
 
@@ -48,25 +47,6 @@ class Plan:
 
     actions: tuple[act.Action, ...]
     after: Snapshot
-
-
-def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[dict[Key, Judgement], dict[Key, int]]:
-    """Verdicts on these stacks, and the last join number given per Sysplex.
-
-    Stacks that become Active in one round get their numbers in order of name.
-    """
-    world, memory = snapshot.world, snapshot.memory
-    verdicts: dict[Key, Judgement] = {}
-    joins: dict[Key, int] = {}
-    for key in sorted(stacks):
-        found = health.judge(world, key, memory.verdicts.get(key), snapshot.now)
-        plex = world.sysplexes.get(Key(key.namespace, found.sysplex))
-        if found.phase is Phase.ACTIVE and found.join_number == 0 and plex is not None:
-            last = joins.get(plex.key) or groupstatus.last_join(snapshot, plex)
-            joins[plex.key] = last + 1
-            found = found._replace(join_number=last + 1)
-        verdicts[key] = found
-    return verdicts, joins
 
 
 def decision(snapshot: Snapshot, vipa: Vipa) -> Decision:
@@ -123,7 +103,7 @@ def publish_members(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
                 yield act.CreateStack(
                     key=key, sysplex=judged.sysplex, reason="a pod shows the name"
                 )
-        elif stack.default and not _needed(world, key):
+        elif stack.default and not stack.status.expelled_since and not _needed(world, key):
             yield act.DeleteStack(key=key, uid=stack.uid, reason="nothing names it any more")
 
 
@@ -200,20 +180,21 @@ def _publish_stack(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
         return  # a number is shown only after the Sysplex has it: it is never given twice (I4)
     status = groupstatus.stack(snapshot, stack, judged)
     if status != stack.status:
-        reason = str(judged.verdict.reason)
-        yield act.WriteStackStatus(key=key, uid=stack.uid, status=status, reason=reason)
+        yield act.WriteStackStatus(key=key, uid=stack.uid, status=status, reason=judged.reason)
 
 
 def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
     """The snapshot with the verdicts of this round in its memory."""
-    verdicts, joins = judge(snapshot, stacks)
-    memory = replace(
-        snapshot.memory,
-        verdicts=verdicts,
-        joins={**snapshot.memory.joins, **joins},
-        prefixes=dict(snapshot.memory.prefixes),
-    )
+    memory = bookkeeping.copied(snapshot.memory)
+    memory.verdicts = {}
+    judging.remember(memory, judging.judge(snapshot, stacks))
     return replace(snapshot, memory=memory)
+
+
+def due(snapshot: Snapshot) -> float | None:
+    """Seconds until a verdict may change although nothing happens; None for never."""
+    dues = [found.due for found in snapshot.memory.verdicts.values() if found.due is not None]
+    return max(min(dues) - snapshot.clock, 0.0) if dues else None
 
 
 PUBLISHING = (publish_members, publish_groups, publish)

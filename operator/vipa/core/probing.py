@@ -28,7 +28,8 @@ class Tally(NamedTuple):
     `needs`: answers in a row that a silent pod has to give. `missed`: when the first unanswered
     probe of the present row started. `answered`: when the last answered probe started. `turned`:
     when this observer found the pod silent, None for a verdict that it adopted. `confirmed`: this
-    observer has had a full threshold of evidence of its own.
+    observer has had a full threshold of evidence of its own. `adopted`: what the API said of a
+    silent pod, for people, until then.
     """
 
     silent: bool
@@ -40,6 +41,7 @@ class Tally(NamedTuple):
     turned: float | None = None
     confirmed: bool = False
     errors: tuple[str, ...] = ()
+    adopted: str = ""
 
     @property
     def message(self) -> str:

@@ -52,6 +52,7 @@ class Kept(StrEnum):
 
     LAST_OWNER = "LastOwnerKept"
     NO_SUCCESSOR = "NoSuccessor"
+    NO_WITNESS = "NoWitness"
 
 
 class Acceptance(StrEnum):

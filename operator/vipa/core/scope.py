@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from vipa.core.cluster import Key, Node, Pod, Service
-from vipa.core.health import Judgement
 from vipa.core.inventory import NOTHING, Inventory, Object, network, number, service_name
+from vipa.core.judgement import Judgement
 from vipa.core.record import Record
 from vipa.core.resources import Backup, Stack, Sysplex, Vipa
 

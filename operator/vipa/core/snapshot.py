@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vipa.core.cluster import Key
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, Network, network
+from vipa.core.judgement import Judgement
 from vipa.core.probing import Tally
 from vipa.core.record import Remembered
 
@@ -52,18 +52,42 @@ class Settings:
     term: int = 0
 
 
+class Holding(NamedTuple):
+    """Verdicts of a group that are not believed yet (I10), or that nobody could act on.
+
+    `since`: the API server's time; it outlives the observer, in the condition of the Sysplex.
+    """
+
+    reason: str
+    message: str
+    since: str
+    stacks: frozenset[Key] = frozenset()
+
+
+class SilentOwners(NamedTuple):
+    """Stacks of a group that own an address and do not answer. `waiting`: an Active stack has not
+    answered since, so that its next answer may move an address."""
+
+    stacks: frozenset[Key]
+    waiting: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Memory:
     """`records`: by VIPA uid, the last one known. `prefixes`: the highest fence prefix by name.
 
     `tallies`: what probes say, by pod uid. `renewed`: when a node's kubelet Lease was last seen to
-    change, by node, on the clock of `Snapshot.clock`.
+    change, by node, on the clock of `Snapshot.clock`. `believed`: the uids of silent pods whose
+    silence was believed. `holding` and `silent`: by Sysplex.
     """
 
     verdicts: dict[Key, Judgement] = field(default_factory=dict)
     joins: dict[Key, int] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     renewed: dict[str, float] = field(default_factory=dict)
+    believed: Set[str] = frozenset()
+    holding: dict[Key, Holding] = field(default_factory=dict)
+    silent: dict[Key, SilentOwners] = field(default_factory=dict)
     records: dict[str, Remembered] = field(default_factory=dict)
     prefixes: dict[Key, int] = field(default_factory=dict)
     emitted: Set[str] = frozenset()

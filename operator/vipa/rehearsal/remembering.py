@@ -6,23 +6,12 @@ and the loss of a record.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vipa.core import actions as act
 from vipa.core import memory as bookkeeping
 from vipa.core.inventory import Inventory
 from vipa.core.snapshot import Memory
 
-
-def copied(memory: Memory) -> Memory:
-    """A memory of its own: planning past an action changes what it is given."""
-    return replace(
-        memory,
-        verdicts=dict(memory.verdicts),
-        joins=dict(memory.joins),
-        records=dict(memory.records),
-        prefixes=dict(memory.prefixes),
-    )
+copied = bookkeeping.copied
 
 
 def acted(memory: Memory, before: Inventory, action: act.Action) -> None:

@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from vipa.core import actions as act
-from vipa.core import events, forms, plan
+from vipa.core import events, forms, judging, plan
+from vipa.core import scope as scopes
 from vipa.core.cluster import Key
 from vipa.core.record import Record
 from vipa.core.scope import Scope, everything
@@ -48,7 +49,7 @@ class Loop:
         self._judged = asyncio.Event()
         self._seconds: dict[Key, tuple[str, float]] = {}
         self._givers: dict[Key, tuple[str, str] | None] = {}
-        self._strays: set[Key] = set()
+        self._alarms: dict[Key, asyncio.TimerHandle] = {}
         store.on_change = self.wake
         store.on_record = self._record_seen
 
@@ -90,7 +91,7 @@ class Loop:
         store, started = self._store, time.perf_counter()
         scope, store.urgent = store.urgent, Scope()
         snapshot = store.snapshot()
-        store.judged(*plan.judge(snapshot, scope.stacks))
+        self._judge(snapshot, scope)
         free = {key for key in scope.vipas if not self._executor.writing_record(key)}
         moved = 0
         for action in plan.moves(snapshot, free):
@@ -105,6 +106,31 @@ class Loop:
         took = time.perf_counter() - started
         # Behind the writes that were just queued: numbers and logs can wait for them.
         asyncio.get_running_loop().call_soon(self._note, len(scope.vipas), moved, took)
+
+    def _judge(self, snapshot: Snapshot, scope: Scope) -> None:
+        """The verdicts of a round; the scope grows by what else the guard came to believe."""
+        found = judging.judge(snapshot, scope.stacks)
+        for key in judging.others(snapshot.memory, scope.stacks, found):
+            reach = scopes.of_stack(snapshot.world, key)
+            scope.add(reach)
+            self._store.stale.add(reach)
+        self._store.judged(found)
+        for key, verdict in found.verdicts.items():
+            self._alarm(key, verdict.due, snapshot.clock)
+
+    def _alarm(self, stack: Key, due: float | None, now: float) -> None:
+        """Look at a stack again when its verdict may change although nothing happens."""
+        former = self._alarms.pop(stack, None)
+        if former is not None:
+            former.cancel()
+        if due is not None:
+            self._alarms[stack] = asyncio.get_running_loop().call_later(
+                max(due - now, 0.0), self._rings, stack
+            )
+
+    def _rings(self, stack: Key) -> None:
+        self._alarms.pop(stack, None)
+        self._store.mark(scopes.of_stack(self._store.world, stack))
 
     def _note(self, vipas: int, moved: int, took: float) -> None:
         self._metrics.round(took)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from vipa.core import judging, monitor, probing
 from vipa.core import memory as bookkeeping
-from vipa.core import monitor, probing
 from vipa.core import scope as scopes
 from vipa.core.cluster import Key, Pod
-from vipa.core.health import Judgement
 from vipa.core.inventory import Inventory, Network, Object
+from vipa.core.judging import Judged
 from vipa.core.probing import Answer
 from vipa.core.record import Record
 from vipa.core.resources import Vipa
@@ -144,8 +144,7 @@ class Store:
             return
         before = monitor.tally(snapshot, pod, asking)
         after = self.memory.tallies[pod.uid] = probing.heard(before, asking, answer, at)
-        # That it answered once more is news to nobody, except where a verdict is held.
-        if (before.silent, before.confirmed) != (after.silent, after.confirmed):
+        if monitor.matters(snapshot, pod, before, after):
             self.mark(scopes.of_stack(self.world, pod.stack_key))
 
     def renewed(self, node: str, at: float) -> None:
@@ -181,14 +180,12 @@ class Store:
     def mark_all(self) -> None:
         self.mark(scopes.everything(self.world))
 
-    def judged(self, verdicts: Mapping[Key, Judgement], joins: Mapping[Key, int]) -> None:
+    def judged(self, found: Judged) -> None:
         """Keep the verdicts of a round; those on stacks that are no more are dropped."""
-        for key, verdict in verdicts.items():
-            if key in self.world.stacks or key in self.world.pods_by_stack:
-                self.memory.verdicts[key] = verdict
-            else:
+        judging.remember(self.memory, found)
+        for key in found.verdicts:
+            if key not in self.world.stacks and key not in self.world.pods_by_stack:
                 self.memory.verdicts.pop(key, None)
-        self.memory.joins.update(joins)
 
     def _remember(self, before: Record | None, record: Record, *, gone: bool) -> None:
         if gone:

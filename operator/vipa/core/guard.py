@@ -1,0 +1,264 @@
+"""Whether to believe the probes (I10: the blind do not act).
+
+Many stacks that fall silent at once are more often one broken path of the observer than many dead
+processes. So a second witness is asked, the heartbeats of their nodes; and a group is never left
+without any Active stack by the word of the probes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from vipa.core import forms, health, monitor
+from vipa.core.cluster import Key, Pod
+from vipa.core.inventory import NOTHING
+from vipa.core.judgement import Judgement
+from vipa.core.resources import Condition, Monitor, OnUnresponsive, Sysplex
+from vipa.core.snapshot import Holding, SilentOwners, Snapshot
+
+STALE_S = 15.0
+STACKS_LEAST = 3
+NODES_LEAST = 2
+NAMED = 8
+MASS_FAILURE = "MassFailure"
+NO_WITNESS = "NoWitness"
+
+VerdictOf = Callable[[Key], Judgement]
+
+
+class Silent(NamedTuple):
+    """A stack of which no pod answers: when the last of them was found silent, and where."""
+
+    stack: Key
+    turned: float
+    pods: tuple[Pod, ...]
+
+    @property
+    def nodes(self) -> set[str]:
+        return {pod.node for pod in self.pods}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """What of a group is believed from now on, and what is held. `due`: when to look at `again`
+    although nothing happens."""
+
+    believed: frozenset[str] = frozenset()
+    holding: Holding | None = None
+    due: float | None = None
+    again: frozenset[Key] = frozenset()
+    owners: SilentOwners | None = None
+
+
+def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: VerdictOf) -> Belief:
+    """Decide about the suspects among these stacks. `verdict`: with every suspect as if it
+    answered."""
+    asking = plex.monitor
+    if asking is None or asking.on_unresponsive is OnUnresponsive.REPORT:
+        return Belief()
+    keys = sorted(stacks)
+    suspects = [one for key in keys if (one := _silent(snapshot, key, suspect=True))]
+    replaced, undecided = _replaced(snapshot, keys)
+    held, due = _mass(snapshot, plex, asking, suspects)
+    believed = [one for one in suspects if one.stack not in held]
+    alone: set[Key] = set()
+    if believed and not _another(snapshot, plex, believed, verdict):
+        alone, believed = {one.stack for one in believed}, []
+    owners = _silent_owners(snapshot, plex, [*keys, *(one.stack for one in believed)], believed)
+    unseen, waiting = _unwitnessed(snapshot, plex, owners, verdict)
+    uids = {pod.uid for one in believed for pod in one.pods} | replaced
+    return Belief(
+        believed=frozenset(uids),
+        holding=_holding(snapshot, plex, held=held, alone=alone | unseen, limit=asking.hold_limit),
+        due=due if held else snapshot.clock + asking.interval,
+        again=frozenset(held | undecided),
+        owners=SilentOwners(frozenset(owners), waiting) if owners else None,
+    )
+
+
+def _replaced(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[set[str], set[Key]]:
+    """Silent incarnations beside one that has answered since: no stack is lost with them.
+
+    And the stacks with some beside one that has still to answer.
+    """
+    world = snapshot.world
+    found: set[str] = set()
+    undecided: set[Key] = set()
+    for key in stacks:
+        pods = world.members(key)
+        well = [p for p in pods if health.facts(p, world.nodes).eligible]
+        others = [p for p in well if monitor.silence(snapshot, p) is None]
+        for pod in well:
+            if others and monitor.is_suspect(snapshot, pod):
+                missed = snapshot.memory.tallies[pod.uid].missed
+                if any(has_answered_since(snapshot, other, missed) for other in others):
+                    found.add(pod.uid)
+                else:
+                    undecided.add(key)
+    return found, undecided
+
+
+def _silent(snapshot: Snapshot, key: Key, *, suspect: bool) -> Silent | None:
+    """The stack if all of its pods that are well by the facts are silent, at least one of them a
+    suspect, or all of them believed."""
+    world = snapshot.world
+    well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
+    if not well or any(monitor.silence(snapshot, pod) is None for pod in well):
+        return None
+    suspects = tuple(pod for pod in well if monitor.is_suspect(snapshot, pod))
+    if bool(suspects) is not suspect:
+        return None
+    tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
+    turned = max(t.turned if t and t.turned is not None else 0.0 for t in tallies)
+    return Silent(key, turned, suspects or tuple(well))
+
+
+def _mass(
+    snapshot: Snapshot, plex: Sysplex, asking: Monitor, suspects: list[Silent]
+) -> tuple[set[Key], float | None]:
+    """The suspects that are held because too many fell silent at once, and until when at most."""
+    recent = [*suspects, *_recent(snapshot, plex)]
+    if len(recent) < STACKS_LEAST:
+        return set(), None
+    responsive = _responsive(snapshot, plex)
+    since = _since(snapshot, plex)
+    limit = (forms.seconds(since) or 0) + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
+    held, dues = set(), [snapshot.clock + limit]
+    for one in suspects:
+        near = [r for r in recent if abs(r.turned - one.turned) <= asking.window]
+        nodes = set().union(*(r.nodes for r in near))
+        many = len(near) * 100 > asking.hold_percent * (responsive + len(near))
+        if len(near) < STACKS_LEAST or len(nodes) < NODES_LEAST or not many or limit <= 0:
+            continue
+        stale = max(snapshot.memory.renewed.get(n, snapshot.clock) + STALE_S for n in one.nodes)
+        if stale > snapshot.clock:
+            held.add(one.stack)
+            dues.append(stale)
+    return held, min(dues) if held else None
+
+
+def _recent(snapshot: Snapshot, plex: Sysplex) -> Iterator[Silent]:
+    """Stacks of the group that this observer found silent and that were believed at once."""
+    seen = set()
+    for uid in snapshot.memory.believed:
+        pod = snapshot.world.pod_of(uid)
+        if pod is None or pod.stack_key in seen:
+            continue
+        if Key(pod.key.namespace, pod.sysplex) == plex.key:
+            seen.add(pod.stack_key)
+            if (found := _silent(snapshot, pod.stack_key, suspect=False)) is not None:
+                yield found
+
+
+def _responsive(snapshot: Snapshot, plex: Sysplex) -> int:
+    """How many stacks of the group answer and are well by the facts."""
+    world, count = snapshot.world, 0
+    for key in world.stacks_by_sysplex.get(plex.key, NOTHING):
+        well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
+        count += any(monitor.silence(snapshot, pod) is None for pod in well)
+    return count
+
+
+def _another(snapshot: Snapshot, plex: Sysplex, going: list[Silent], verdict: VerdictOf) -> bool:
+    """Whether the group keeps an Active stack without these (zos: never the only member)."""
+    gone = {one.stack for one in going}
+    members = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING)
+    return any(verdict(key).active for key in members if key not in gone)
+
+
+def _unwitnessed(
+    snapshot: Snapshot, plex: Sysplex, owners: set[Key], verdict: VerdictOf
+) -> tuple[set[Key], bool]:
+    """Silent owners since whose silence nobody has answered, and whether any Active stack has
+    still to answer."""
+    unseen, waiting = set(), False
+    for key in owners:
+        others = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING) - {key}
+        active = [s for k in others if (v := verdict(k)).active and (s := v.serving)]
+        first = first_missed(snapshot, key)
+        seen = [has_answered_since(snapshot, pod, first) for pod in active]
+        waiting = waiting or not all(seen)
+        if active and not any(seen):
+            unseen.add(key)
+    return unseen, waiting
+
+
+def _silent_owners(
+    snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], going: list[Silent]
+) -> set[Key]:
+    """Stacks that own an address although nobody takes them for responsive: those known before,
+    and new ones among `stacks`."""
+    world, known = snapshot.world, snapshot.memory.silent.get(plex.key)
+    candidates = {*stacks, *(known.stacks if known is not None else ())}
+    found = {one.stack for one in going}
+    for key in candidates - found:
+        pods = world.members(key)
+        if any(monitor.silence(snapshot, p) and not monitor.is_suspect(snapshot, p) for p in pods):
+            found.add(key)
+    return {key for key in found if key in world.records_by_stack}
+
+
+def first_missed(snapshot: Snapshot, stack: Key) -> float | None:
+    """When the first unanswered probe of the present silence of a stack started."""
+    found = [snapshot.memory.tallies.get(pod.uid) for pod in snapshot.world.members(stack)]
+    missed = [t.missed for t in found if t is not None and t.missed is not None]
+    return min(missed, default=None)
+
+
+def has_answered_since(snapshot: Snapshot, pod: Pod, moment: float | None) -> bool:
+    """Whether a pod has answered a probe that started later than this."""
+    found = snapshot.memory.tallies.get(pod.uid)
+    if found is None or found.answered is None or moment is None:
+        return False
+    return found.answered > moment
+
+
+def _shown(plex: Sysplex) -> Condition | None:
+    held = [c for c in plex.status.conditions if c.type == "Holding" and c.status == "True"]
+    return held[0] if held else None
+
+
+def _since(snapshot: Snapshot, plex: Sysplex) -> str:
+    """Since when the group holds verdicts: by memory, else by its condition, else now."""
+    known, shown = snapshot.memory.holding.get(plex.key), _shown(plex)
+    return (known.since if known else shown.since if shown else "") or snapshot.now
+
+
+def _holding(
+    snapshot: Snapshot, plex: Sysplex, *, held: set[Key], alone: set[Key], limit: float
+) -> Holding | None:
+    stacks = frozenset(held | alone)
+    since = _since(snapshot, plex)
+    if held:
+        text = (
+            f"{_names(held)} fell silent at once while their nodes report; not believed for "
+            f"{limit:g} s"
+        )
+        return Holding(MASS_FAILURE, text, since, stacks)
+    if alone:
+        text = f"{_names(alone)}: silent, but no other stack has answered since"
+        return Holding(NO_WITNESS, text, since, stacks)
+    known, shown = snapshot.memory.holding.get(plex.key), _shown(plex)
+    if shown is not None and not _sure(snapshot, plex):
+        return known or Holding(shown.reason, shown.message, since)
+    return None
+
+
+def _sure(snapshot: Snapshot, plex: Sysplex) -> bool:
+    """Whether this observer knows by itself of every pod of the group. One that has just begun
+    does not end what another one held (I4)."""
+    world = snapshot.world
+    for key in world.stacks_by_sysplex.get(plex.key, NOTHING):
+        for pod in world.members(key):
+            found = snapshot.memory.tallies.get(pod.uid)
+            if health.facts(pod, world.nodes).eligible and not (found and found.confirmed):
+                return False
+    return True
+
+
+def _names(stacks: set[Key]) -> str:
+    names = sorted(key.name for key in stacks)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,115 @@
+"""A round of verdicts: each stack by itself, then what the guard believes, then who joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from vipa.core import groupstatus, guard, membership, ownership
+from vipa.core.cluster import Key
+from vipa.core.guard import Belief
+from vipa.core.judgement import Judgement
+from vipa.core.resources import Phase, Sysplex
+from vipa.core.snapshot import Memory, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Verdicts by stack, the last join number given per Sysplex, and what the guard said of each
+    group that was looked at. `believed`: all pods whose silence is believed."""
+
+    verdicts: dict[Key, Judgement] = field(default_factory=dict)
+    joins: dict[Key, int] = field(default_factory=dict)
+    believed: frozenset[str] = frozenset()
+    beliefs: dict[Key, Belief] = field(default_factory=dict)
+
+
+def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> Judged:
+    """Verdicts on these stacks, and on those whose verdict was held in the same groups.
+
+    Stacks that become Active in one round get their numbers in order of name.
+    """
+    memory, wanted = snapshot.memory, set(stacks)
+    groups = _groups(snapshot, wanted)
+    for plex in groups:
+        if (held := memory.holding.get(plex.key)) is not None:
+            wanted |= held.stacks
+    still = {uid for uid in memory.believed if (t := memory.tallies.get(uid)) and t.silent}
+    seen = replace(snapshot, memory=replace(memory, believed=still))
+    verdicts = {key: membership.judge(seen, key, memory.verdicts.get(key)) for key in wanted}
+    beliefs = {}
+    for plex in groups:
+        mine = {key for key in wanted if _group(seen, key) == plex.key}
+        known = memory.silent.get(plex.key)
+        mine |= known.stacks if known is not None else set()
+        beliefs[plex.key] = guard.look(
+            seen, plex, mine, lambda key: verdicts.get(key) or ownership.judgement(seen, key)
+        )
+        still |= beliefs[plex.key].believed
+    after = replace(snapshot, memory=replace(memory, believed=still))
+    for plex in groups:
+        _believe(after, beliefs[plex.key], verdicts)
+    joins = _join(snapshot, verdicts)
+    return Judged(verdicts=verdicts, joins=joins, believed=frozenset(still), beliefs=beliefs)
+
+
+def _groups(snapshot: Snapshot, stacks: Iterable[Key]) -> list[Sysplex]:
+    """The groups of these stacks that somebody monitors."""
+    world = snapshot.world
+    if not snapshot.settings.probes:
+        return []
+    found = [world.sysplexes.get(key) for key in sorted({_group(snapshot, s) for s in stacks})]
+    return [plex for plex in found if plex is not None and plex.monitor is not None]
+
+
+def _group(snapshot: Snapshot, stack: Key) -> Key:
+    world = snapshot.world
+    name = membership.sysplex_of(world, stack, world.members(stack))
+    return Key(stack.namespace, name)
+
+
+def _believe(after: Snapshot, belief: Belief, verdicts: dict[Key, Judgement]) -> None:
+    """Judge those again whose silence is believed now, and say when to look at the others."""
+    pods = [pod for uid in belief.believed if (pod := after.world.pod_of(uid)) is not None]
+    for key in {pod.stack_key for pod in pods}:
+        verdicts[key] = membership.judge(after, key, after.memory.verdicts.get(key))
+    for key in belief.again & verdicts.keys():
+        dues = [due for due in (verdicts[key].due, belief.due) if due is not None]
+        verdicts[key] = verdicts[key]._replace(due=min(dues, default=None))
+
+
+def _join(snapshot: Snapshot, verdicts: dict[Key, Judgement]) -> dict[Key, int]:
+    joins: dict[Key, int] = {}
+    for key in sorted(verdicts):
+        found = verdicts[key]
+        plex = snapshot.world.sysplexes.get(Key(key.namespace, found.sysplex))
+        if found.phase is Phase.ACTIVE and found.join_number == 0 and plex is not None:
+            last = joins.get(plex.key) or groupstatus.last_join(snapshot, plex)
+            joins[plex.key] = last + 1
+            verdicts[key] = found._replace(join_number=last + 1)
+    return joins
+
+
+def others(memory: Memory, stacks: Iterable[Key], judged: Judged) -> set[Key]:
+    """Stacks that nobody asked for and whose verdict is another one now: their addresses are to be
+    planned too. Ask before `remember`."""
+    found = set()
+    for key in judged.verdicts.keys() - set(stacks):
+        old, new = memory.verdicts.get(key), judged.verdicts[key]
+        if old is None or (old.verdict, old.serving) != (new.verdict, new.serving):
+            found.add(key)
+    return found
+
+
+def remember(memory: Memory, judged: Judged) -> None:
+    """Keep what a round found; what a stack that is gone left is dropped by whoever sees it go."""
+    memory.verdicts.update(judged.verdicts)
+    memory.joins.update(judged.joins)
+    memory.believed = judged.believed
+    for plex, belief in judged.beliefs.items():
+        memory.holding.pop(plex, None)
+        memory.silent.pop(plex, None)
+        if belief.holding is not None:
+            memory.holding[plex] = belief.holding
+        if belief.owners is not None:
+            memory.silent[plex] = belief.owners
