@@ -49,6 +49,7 @@ class Store:
         self.seen_at: dict[Key, float] = {}
         self.on_change: Callable[[], None] = lambda: None
         self.on_record: Callable[[Record | None, Record], None] = lambda old, new: None
+        self.on_seen: Callable[[Object, bool], None] = lambda thing, gone: None
         self._now = now
         self._seen: dict[Ref, Seen] = {}
 
@@ -147,6 +148,14 @@ class Store:
         if monitor.matters(snapshot, pod, before, after):
             self.mark(scopes.of_stack(self.world, pod.stack_key))
 
+    def forget_rows(self) -> None:
+        """Count anew who answers and who does not; verdicts stay until a full row overturns them.
+
+        After a time without sight: what was counted before it is of another time.
+        """
+        for uid, tally in self.memory.tallies.items():
+            self.memory.tallies[uid] = tally._replace(misses=0, answers=0, missed=None)
+
     def renewed(self, node: str, at: float) -> None:
         """The Lease of a node's kubelet was seen to change at this monotonic time."""
         self.memory.renewed[node] = at
@@ -163,8 +172,11 @@ class Store:
         if gone and isinstance(thing, Pod):
             self.memory.tallies.pop(thing.uid, None)
         touched = scopes.absorb(self.world, thing, gone=gone, verdicts=self.memory.verdicts)
+        if isinstance(before, Pod) and isinstance(thing, Pod) and before.uid != thing.uid:
+            self.memory.tallies.pop(before.uid, None)  # another one under its name
         if touched:
             self.mark(touched, at)
+        self.on_seen(thing, gone)
 
     def mark(self, touched: Scope, at: float | None = None) -> None:
         """Plan these again."""

@@ -1,0 +1,92 @@
+"""Whether the operator itself is too slow to judge, by its own clock.
+
+A loop that was stuck finds the timeout of a probe before it looks for the answer that has long
+been there: such a failure speaks of us. So it does not count, and whose probes are late often is
+told so. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from vipa.core.cluster import Key
+from vipa.core.resources import Monitor
+
+# Below this a delay is a busy moment, whatever the interval.
+GRACE_S = 0.05
+# With hysteresis, over about the last four probes of each stack: one stall of the loop, or one
+# round of garbage collection, is no trouble; a tenth of all probes late is.
+BEHIND, IN_STEP = 0.1, 0.02
+ROUNDS, FEWEST = 4, 20
+STALLS_KEPT = 256
+TEXT = (
+    "the operator cannot keep up with its probes: more than a tenth of them are late, and what "
+    "late probes miss does not count; a longer interval, or more processor time, helps"
+)
+
+
+def bound(monitor: Monitor) -> float:
+    """How late a probe may be and still count as a failure."""
+    return max(GRACE_S, monitor.interval / 4)
+
+
+class Stalls:
+    """When the event loop was stuck, told by a timer that should have run at a known time."""
+
+    def __init__(self) -> None:
+        self._stalls: deque[tuple[float, float]] = deque(maxlen=STALLS_KEPT)
+        self._expected: float | None = None
+
+    def ran(self, now: float) -> None:
+        """The timer runs."""
+        if self._expected is not None and now - self._expected > GRACE_S:
+            self._stalls.append((now, now - self._expected))
+        self._expected = None
+
+    def expect(self, at: float) -> None:
+        """It is to run again at this time."""
+        self._expected = at
+
+    def longest(self, since: float, now: float) -> float:
+        """The longest stall that ended after `since`; one that goes on counts as far as it got."""
+        going_on = 0.0 if self._expected is None else now - self._expected
+        ended = (length for at, length in self._stalls if at >= since)
+        return max(going_on, *ended, 0.0)
+
+
+class Lateness:
+    """The share of late probes in each Sysplex; `behind` says in words which cannot keep up."""
+
+    def __init__(self) -> None:
+        self.behind: dict[Key, str] = {}
+        self.on_behind: Callable[[Key, str | None], None] = lambda plex, text: None
+        self._shares: dict[Key, float] = {}
+
+    def count(self, plex: Key, late: bool, stacks: int) -> None:
+        """One more probe in a Sysplex of so many stacks."""
+        before = self._shares.get(plex, 0.0)
+        if not (late or before):
+            return
+        weight = 1 / max(FEWEST, ROUNDS * stacks)
+        share = before + (late - before) * weight
+        self._shares[plex] = share
+        if share > BEHIND and plex not in self.behind:
+            self._tell(plex, TEXT)
+        elif share < IN_STEP and plex in self.behind:
+            self._tell(plex, None)
+        elif share < weight / ROUNDS:
+            del self._shares[plex]  # a last trace of one late probe, long ago
+
+    def forget(self, plex: Key) -> None:
+        """Nobody is asked there any more."""
+        self._shares.pop(plex, None)
+        if plex in self.behind:
+            self._tell(plex, None)
+
+    def _tell(self, plex: Key, text: str | None) -> None:
+        if text is None:
+            del self.behind[plex]
+        else:
+            self.behind[plex] = text
+        self.on_behind(plex, text)
