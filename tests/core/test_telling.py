@@ -26,7 +26,7 @@ from vipa.core.inventory import Inventory
 from vipa.core.record import Move, Record, parse_fence
 from vipa.core.resources import Condition, Issue, Rank, Stack, Sysplex
 from vipa.core.scope import everything
-from vipa.core.snapshot import Settings, parse_allowed
+from vipa.core.snapshot import Memory, Settings, parse_allowed
 
 
 def test_events_are_named_by_what_happened() -> None:
@@ -70,7 +70,8 @@ def test_pod_is_told_why_it_is_no_stack() -> None:
     told = {a.event for a in plan.make(snapshot(*things)).actions if isinstance(a, act.Emit)}
     assert {"InvalidStackName", "NoSuchSysplex"} <= told
     whole = everything(found.world)
-    again = {a.name for a in plan.publish(found, whole) if isinstance(a, act.Emit)}
+    fresh = replace(found, memory=Memory())
+    again = {a.name for a in plan.publish(fresh, whole) if isinstance(a, act.Emit)}
     assert again, "a fresh operator says it again, under the same name"
     found.memory.emitted = again
     assert not list(plan.publish(found, whole))

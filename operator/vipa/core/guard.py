@@ -120,23 +120,32 @@ def _mass(
 ) -> tuple[set[Key], float | None]:
     """The suspects that are held because too many fell silent at once, and until when at most."""
     recent = [*suspects, *_recent(snapshot, plex)]
-    if len(recent) < STACKS_LEAST:
+    # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
+    doubtful = {one: end for one in recent if (end := _stale_at(snapshot, one)) > snapshot.clock}
+    if len(doubtful) < STACKS_LEAST:
         return set(), None
     responsive = _responsive(snapshot, plex)
-    since = _since(snapshot, plex)
-    limit = (forms.seconds(since) or 0) + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
+    since = forms.seconds(_since(snapshot, plex)) or 0
+    limit = since + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
     held, dues = set(), [snapshot.clock + limit]
-    for one in suspects:
-        near = [r for r in recent if abs(r.turned - one.turned) <= asking.window]
+    for one in doubtful.keys() & set(suspects):
+        near = [r for r in doubtful if abs(r.turned - one.turned) <= asking.window]
         nodes = set().union(*(r.nodes for r in near))
         many = len(near) * 100 > asking.hold_percent * (responsive + len(near))
-        if len(near) < STACKS_LEAST or len(nodes) < NODES_LEAST or not many or limit <= 0:
-            continue
-        stale = max(snapshot.memory.renewed.get(n, snapshot.clock) + STALE_S for n in one.nodes)
-        if stale > snapshot.clock:
+        if len(near) >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
             held.add(one.stack)
-            dues.append(stale)
+            dues.append(doubtful[one])
     return held, min(dues) if held else None
+
+
+def _stale_at(snapshot: Snapshot, silent: Silent) -> float:
+    """When the heartbeats of its nodes are too old to speak for a stack.
+
+    Of a node without any nothing is known: it speaks for its stacks until the limit.
+    """
+    forever = float("inf")
+    renewed = (snapshot.memory.renewed.get(node, forever) for node in silent.nodes)
+    return max(renewed) + STALE_S
 
 
 def _recent(snapshot: Snapshot, plex: Sysplex) -> Iterator[Silent]:

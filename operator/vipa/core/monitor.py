@@ -18,6 +18,9 @@ AUTONOMICS = "Autonomics"
 # With one of these as its reason a stack answered, or nobody has ever doubted it.
 ANSWERED = (Candidate.ELIGIBLE, Candidate.LEFT, Candidate.QUARANTINED, Candidate.JOINING)
 SILENT = (Candidate.UNRESPONSIVE, AUTONOMICS)
+# Read back from Stack.status.message: there is no other word for it in the API, and one answer is
+# enough for such a pod.
+NEVER = "has not answered the monitor yet"
 
 
 def of(snapshot: Snapshot, pod: Pod) -> Monitor | None:
@@ -39,7 +42,7 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
     stack = snapshot.world.stacks.get(pod.stack_key)
     judged = snapshot.memory.verdicts.get(pod.stack_key)
     last = before(stack, judged, snapshot.now, snapshot.clock)
-    if last.uid == pod.uid and last.phase is not Phase.ABSENT:
+    if last.uid == pod.uid and last.phase is not Phase.ABSENT and NEVER not in last.message:
         silent = last.reason in SILENT or _lost_since(snapshot, pod, last.since)
         if silent:
             return Tally(
@@ -105,7 +108,7 @@ def healthy(snapshot: Snapshot, pod: Pod) -> Verdict:
         return Verdict(Candidate.UNRESPONSIVE, silent.adopted)
     text = f"does not answer the monitor: {silent.message}"
     if silent.turned is None and not silent.confirmed:
-        text = "has not answered the monitor yet"
+        text = NEVER
     if asking.on_unresponsive is OnUnresponsive.REPORT:
         return found._replace(message=f"{found.message}; it {text} (only reported)")
     if is_suspect(snapshot, pod):

@@ -21,6 +21,7 @@ from vipa.core import (
     annotation,
     events,
     groupstatus,
+    incidents,
     judging,
     outcome,
     ownership,
@@ -111,6 +112,7 @@ def publish_groups(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:
     """Sysplex status, which holds the join numbers: written before any Stack shows one."""
     world = snapshot.world
     for key in sorted(scope.sysplexes & world.sysplexes.keys()):
+        yield from incidents.held(snapshot, world.sysplexes[key])
         status = groupstatus.sysplex(snapshot, world.sysplexes[key])
         if status != world.sysplexes[key].status:
             uid = world.sysplexes[key].uid
@@ -181,6 +183,7 @@ def _publish_stack(snapshot: Snapshot, key: Key) -> Iterator[act.Action]:
     status = groupstatus.stack(snapshot, stack, judged)
     if status != stack.status:
         yield act.WriteStackStatus(key=key, uid=stack.uid, status=status, reason=judged.reason)
+    yield from incidents.quarantined(snapshot, stack, judged)
 
 
 def remember(snapshot: Snapshot, stacks: Iterable[Key]) -> Snapshot:
@@ -218,6 +221,8 @@ def make(snapshot: Snapshot) -> Plan:
             if isinstance(action, act.DeleteRecord):
                 # What a deleted record leaves: no fence of this name may be as low again.
                 bookkeeping.gone(after.memory, world.records[action.key])
+            elif isinstance(action, act.Emit):
+                after.memory.emitted = after.memory.emitted | {action.name}
             outcome.apply(world, action)
         done.extend(batch)
         return bool(batch)
