@@ -29,7 +29,7 @@ def room() -> int:
     """How many probes may be in flight; raises our own soft limit of open files for it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     endless = resource.RLIM_INFINITY
-    wanted = ROOM + ROOM // SPARE
+    wanted = ROOM * SPARE // (SPARE - 1) + 1
     if soft != endless and soft < wanted:
         soft = wanted if hard == endless else min(hard, wanted)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
