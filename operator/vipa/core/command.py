@@ -43,6 +43,13 @@ def no_unpin(snapshot: Snapshot, key: Key) -> str:
     return "" if key in snapshot.world.vipas else _missing(key)
 
 
+def no_member(snapshot: Snapshot, key: Key) -> str:
+    """Why `vipa join` and `vipa leave` are refused; empty if they may be done."""
+    if key in snapshot.world.stacks:
+        return ""
+    return f"there is no Stack {key.name} in namespace {key.namespace}"
+
+
 def _missing(key: Key) -> str:
     return f"there is no VIPA {key.name} in namespace {key.namespace}"
 

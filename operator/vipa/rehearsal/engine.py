@@ -28,8 +28,8 @@ class Engine(Protocol):
     """One rehearsal after the other; `setup` begins a new one.
 
     `do` carries a list out without pause and returns when everything has settled; with `live` the
-    operator sees one verb after the other. `observe` tells what has happened since the last
-    `setup`, `do` or `restart`.
+    operator sees one verb after the other. `observe` tells what has happened in the present step:
+    since the last call of any other of them.
     """
 
     name: str
@@ -47,6 +47,18 @@ class Engine(Protocol):
         ...
 
     def restart(self) -> None: ...
+
+    def lose_leader(self) -> None:
+        """Another replica takes over."""
+        ...
+
+    def blind(self, blind: bool) -> None:
+        """The operator loses sight of the cluster, or sees it again."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """The clock moves on by this much; what falls due on the way is looked at when it does."""
+        ...
 
     def observe(self) -> Observation: ...
 

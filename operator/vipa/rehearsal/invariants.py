@@ -30,16 +30,17 @@ def broken(after: Observation, fences: Fences, *, one_snapshot: bool = True) -> 
     `one_snapshot` False: the operator saw more than one state in this step (`live`, or a pin that
     is gone again), so that its moves cannot be judged by the last one.
     """
-    found: list[str] = []
+    found: list[str] = list(after.broken)
     for key, vipa in sorted(after.world.vipas.items()):
-        if vipa.issues:
+        if vipa.issues or after.blind:
             continue
         for check in CHECKS + (ORDER if one_snapshot else ()):
             found += [f"{key.name}: {text}" for text in check(after, vipa)]
     for key in sorted(after.history):
         found += [f"{key.name}: {text}" for text in terms(after.history[key], fences.get(key))]
     found += [f"I6 {text}" for text in after.restless]
-    found += left_behind(after)
+    if not after.blind:
+        found += left_behind(after)
     return found
 
 

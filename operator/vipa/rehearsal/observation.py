@@ -37,7 +37,9 @@ class Observation:
 
     `actions`: what the operator changed, `Held` and `Holding` aside. `restless`: what it would
     still change, or would have changed otherwise after an interruption (I6). `seconds`: from the
-    verbs to the operator's last change, where time is real.
+    verbs to the operator's last change, where time is real. `blind`: the operator does not see the
+    world, so what it wrote is about another one. `mute`: uids of pods that have answered no probe
+    in this step, where that is known. `broken`: invariants that were broken on the way.
     """
 
     world: Inventory
@@ -48,6 +50,9 @@ class Observation:
     refusals: tuple[str, ...] = ()
     restless: tuple[str, ...] = ()
     seconds: float | None = None
+    blind: bool = False
+    mute: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
 
     def record(self, key: Key) -> Record | None:
         """The record of the VIPA that there is now, never that of a former one."""

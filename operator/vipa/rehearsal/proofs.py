@@ -1,7 +1,8 @@
 """I6 by trial: cut a plan off after each of its actions, plan again, arrive at the same end.
 
 Twice for each cut: once by the same operator, whose write failed, and once by a fresh one, which
-knows nothing but what is in the API.
+knows nothing but what is in the API and, by and by, what it hears itself: pods that answer at once,
+silence only after the full threshold.
 """
 
 from __future__ import annotations
@@ -63,12 +64,30 @@ def broken(
                 continue
             if fresh and unknowable:
                 continue
-            memory = Memory() if fresh else remembering.copied(so_far.memory)
-            again = planning.make(replace(snapshot, world=so_far.world, memory=memory))
-            for text in _differences(whole, _end(so_far, again)):
+            memories = _by_and_by(snapshot.memory) if fresh else [so_far.memory]
+            for text in _differences(whole, _end(so_far, *_again(snapshot, so_far, memories))):
                 who = "a fresh operator" if fresh else "the same operator"
                 yield f"cut off after {cut} ({done}), {who} ends elsewhere: {text}"
         so_far.take(plan.actions[cut])
+
+
+def _by_and_by(known: Memory) -> list[Memory]:
+    """What a fresh operator knows at first, and when it has heard as much as the last one."""
+    answered = {uid: tally for uid, tally in known.tallies.items() if not tally.silent}
+    first = Memory(tallies=answered, renewed=dict(known.renewed))
+    if len(answered) == len(known.tallies):
+        return [first]
+    return [first, Memory(tallies=dict(known.tallies), renewed=dict(known.renewed))]
+
+
+def _again(snapshot: Snapshot, so_far: _SoFar, memories: list[Memory]) -> Iterator[Plan]:
+    """A plan with each of these, one after the other; of the first, all but tallies is kept."""
+    now = replace(snapshot, world=so_far.world, memory=remembering.copied(memories[0]))
+    yield (plan := planning.make(now))
+    for more in memories[1:]:
+        memory = remembering.copied(plan.after.memory)
+        memory.tallies = dict(more.tallies)
+        yield (plan := planning.make(replace(plan.after, memory=memory)))
 
 
 def _lost_stacks(snapshot: Snapshot) -> bool:
@@ -99,17 +118,19 @@ class _SoFar:
 
 
 def _begin(snapshot: Snapshot, plan: Plan, said: Set[str]) -> _SoFar:
-    memory = remembering.copied(snapshot.memory)
-    memory.verdicts = dict(plan.after.memory.verdicts)
-    memory.joins = dict(plan.after.memory.joins)
+    memory, before = remembering.copied(plan.after.memory), remembering.copied(snapshot.memory)
+    memory.records, memory.prefixes = before.records, before.prefixes
+    memory.emitted = before.emitted
     return _SoFar(world=snapshot.world.copy(), memory=memory, events=set(said), terms=set())
 
 
-def _end(so_far: _SoFar, plan: Plan) -> End:
-    said = {action.name for action in plan.actions if isinstance(action, act.Emit)}
-    written = {_term(a.record) for a in plan.actions if isinstance(a, act.WriteRecord)}
+def _end(so_far: _SoFar, *plans: Plan) -> End:
+    """Where these plans lead, one after the other."""
+    actions = [action for plan in plans for action in plan.actions]
+    said = {action.name for action in actions if isinstance(action, act.Emit)}
+    written = {_term(a.record) for a in actions if isinstance(a, act.WriteRecord)}
     return End(
-        things=_bare(plan.after.world),
+        things=_bare(plans[-1].after.world),
         events=so_far.events | said,
         terms=so_far.terms | written,
     )

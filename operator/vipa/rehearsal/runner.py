@@ -82,12 +82,20 @@ class _Run:
     fences: dict[Key, tuple[int, int]] = field(default_factory=dict)
 
     def step(self, step: Step) -> None:
-        if any(isinstance(verb, do.Restart) for verb in step.do):
-            self.engine.restart()
-        elif step.do:
-            self.engine.do(step.do, live=step.live)
-        elif step.number > 1:
-            self.engine.settle()
+        match step.do:
+            case (do.Restart(),):
+                self.engine.restart()
+            case (do.LeaderLost(),):
+                self.engine.lose_leader()
+            case (do.Blind() as verb,):
+                self.engine.blind(verb.blind)
+            case (do.Wait() as verb,):
+                self.engine.wait(verb.seconds)
+            case ():
+                if step.number > 1:
+                    self.engine.settle()
+            case _:
+                self.engine.do(step.do, live=step.live)
         self.look(step)
 
     def look(self, step: Step) -> None:
@@ -123,8 +131,11 @@ class _Run:
 
 
 def _one_snapshot(step: Step) -> bool:
-    once = any(isinstance(verb, do.Move) and verb.once for verb in step.do)
-    return not (step.live or once)
+    """While the clock moves on, the operator looks again whenever something falls due."""
+    several = any(
+        isinstance(verb, do.Wait) or (isinstance(verb, do.Move) and verb.once) for verb in step.do
+    )
+    return not (step.live or several)
 
 
 def happened(seen: Observation) -> Iterable[str]:

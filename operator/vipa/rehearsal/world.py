@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,19 +31,22 @@ class RefusedError(Exception):
 
 
 class World:
-    """`collects`: whatever a deleted object owned goes with it, as by the garbage collector."""
+    """`collects`: whatever a deleted object owned goes with it, as by the garbage collector.
+    `clock`: seconds since the beginning of the rehearsal."""
 
     def __init__(self, *, collects: bool = False) -> None:
         self.inventory = Inventory()
         self.collects = collects
-        self.second = 0
+        self.clock = 0.0
         self._raw: dict[Id, dict[str, Any]] = {}
         self._uids = 0
         self._watchers: list[Callable[[Object, bool], None]] = []
 
     @property
     def now(self) -> str:
-        return (BEGIN + datetime.timedelta(seconds=self.second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        """The time in whole seconds, as the API server tells it."""
+        moment = BEGIN + datetime.timedelta(seconds=math.floor(self.clock))
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def watch(self, seen: Callable[[Object, bool], None]) -> None:
         """Be told of every object that others than the operator put or remove."""
