@@ -12,6 +12,7 @@ from itertools import pairwise
 from vipa.core.annotation import entries_of
 from vipa.core.cluster import Key
 from vipa.core.inventory import NOTHING
+from vipa.core.monitor import AUTONOMICS
 from vipa.core.reasons import Acceptance, Candidate, Cause, Kept
 from vipa.core.record import Record
 from vipa.core.resources import ChainEntry, Moveable, State, Vipa
@@ -168,7 +169,7 @@ def reasons_are_words(after: Observation, vipa: Vipa) -> Iterator[str]:
         Key(vipa.key.namespace, vipa.spec.sysplex), NOTHING
     ):
         status = after.world.stacks[key].status
-        if status.phase is not None and status.reason not in candidates:
+        if status.phase is not None and status.reason not in candidates | {AUTONOMICS}:
             yield f"I7 stack {key.name} is {status.phase} for `{status.reason}`"
 
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from vipa.core import actions as act
-from vipa.core import outcome
+from vipa.core import monitor, outcome, probing
 from vipa.core import plan as planning
 from vipa.core.cluster import Key, Node
 from vipa.core.inventory import Inventory, Object
 from vipa.core.plan import Plan
+from vipa.core.probing import Answer, Tally
 from vipa.core.record import Holder, Record
 from vipa.core.resources import Phase, Stack, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
@@ -64,30 +65,42 @@ def broken(
                 continue
             if fresh and unknowable:
                 continue
-            memories = _by_and_by(snapshot.memory) if fresh else [so_far.memory]
-            for text in _differences(whole, _end(so_far, *_again(snapshot, so_far, memories))):
+            plans = _again(snapshot, so_far, fresh=fresh)
+            for text in _differences(whole, _end(so_far, *plans)):
                 who = "a fresh operator" if fresh else "the same operator"
                 yield f"cut off after {cut} ({done}), {who} ends elsewhere: {text}"
         so_far.take(plan.actions[cut])
 
 
-def _by_and_by(known: Memory) -> list[Memory]:
-    """What a fresh operator knows at first, and when it has heard as much as the last one."""
-    answered = {uid: tally for uid, tally in known.tallies.items() if not tally.silent}
-    first = Memory(tallies=answered, renewed=dict(known.renewed))
-    if len(answered) == len(known.tallies):
-        return [first]
-    return [first, Memory(tallies=dict(known.tallies), renewed=dict(known.renewed))]
-
-
-def _again(snapshot: Snapshot, so_far: _SoFar, memories: list[Memory]) -> Iterator[Plan]:
-    """A plan with each of these, one after the other; of the first, all but tallies is kept."""
-    now = replace(snapshot, world=so_far.world, memory=remembering.copied(memories[0]))
-    yield (plan := planning.make(now))
-    for more in memories[1:]:
+def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]:
+    """What is planned after a cut: by a fresh operator once with what answers at once, and once
+    more when it has found the others silent by itself."""
+    known = snapshot.memory
+    memory = remembering.copied(so_far.memory)
+    if fresh:
+        answered = {uid: tally for uid, tally in known.tallies.items() if not tally.silent}
+        memory = Memory(tallies=answered, renewed=dict(known.renewed))
+    yield (plan := planning.make(replace(snapshot, world=so_far.world, memory=memory)))
+    if len(memory.tallies) < len(known.tallies):
         memory = remembering.copied(plan.after.memory)
-        memory.tallies = dict(more.tallies)
-        yield (plan := planning.make(replace(plan.after, memory=memory)))
+        memory.tallies |= _found_silent(plan.after, known)
+        yield planning.make(replace(plan.after, memory=memory))
+
+
+def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
+    """The pods that another operator knows to be silent, as this one finds them to be."""
+    for uid, tally in known.tallies.items():
+        pod = now.world.pod_of(uid)
+        asking = monitor.of(now, pod) if pod is not None else None
+        if pod is None or asking is None or not tally.silent:
+            continue
+        found = monitor.tally(now, pod, asking)
+        first = now.clock - asking.window if tally.missed is None else tally.missed
+        if tally.misses:
+            at = now.clock if tally.turned is None else tally.turned
+            for _ in range(asking.failure_threshold):
+                found = probing.heard(found, asking, Answer(first, "silent"), at)
+            yield uid, found._replace(errors=tally.errors)
 
 
 def _lost_stacks(snapshot: Snapshot) -> bool:

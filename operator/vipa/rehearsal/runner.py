@@ -91,9 +91,10 @@ class _Run:
                 self.engine.blind(verb.blind)
             case (do.Wait() as verb,):
                 self.engine.wait(verb.seconds)
+            case () if step.number == 1:
+                self.fences.clear()  # it sees what is given once more, from no record on
             case ():
-                if step.number > 1:
-                    self.engine.settle()
+                self.engine.settle()
             case _:
                 self.engine.do(step.do, live=step.live)
         self.look(step)
