@@ -152,8 +152,8 @@ def _without_witness(
         return None
     if _told_to_go(ask.world, ask, record) or _out_of_scope(ask, pod):
         return None
-    if monitor.of(snapshot, pod) is None:
-        return None
+    if monitor.silence(snapshot, pod) is None:
+        return None  # nobody asks, or it is expelled and answers again: then nobody is deaf
     owner = Key(ask.vipa.key.namespace, record.owner)
     if guard.has_answered_since(snapshot, head.pod, guard.first_missed(snapshot, owner)):
         return None
