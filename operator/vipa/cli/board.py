@@ -11,7 +11,7 @@ from vipa.cli.source import Source
 from vipa.core import plan as planning
 from vipa.core.cluster import Key
 from vipa.core.reasons import Kept
-from vipa.core.resources import Condition, Stack, State, Sysplex, Vipa
+from vipa.core.resources import Condition, Phase, Stack, State, Sysplex, Vipa
 from vipa.core.snapshot import Snapshot
 
 # Conditions that say that something is as it should be.
@@ -167,10 +167,20 @@ def _notes(
         found = [one for one in vipa.status.conditions if one.type != alone]
         yield from _news(f"vipa/{vipa.key.name}", found, now)
     for stack in stacks:
+        yield from _kept_out(stack, now)
         yield from _news(f"stack/{stack.key.name}", stack.status.conditions, now)
     for key, backup in sorted(snapshot.world.backups.items()):
         if plex is not None and Key(key.namespace, backup.sysplex) == plex.key:
             yield from _news(f"vipabackup/{key.name}", backup.conditions, now)
+
+
+def _kept_out(stack: Stack, now: str) -> Iterator[Note]:
+    """A stack that only time or an operator brings back."""
+    status = stack.status
+    if status.phase is Phase.QUARANTINED or status.expelled_since:
+        since = status.expelled_since or status.since
+        name, word = f"stack/{stack.key.name}", f"phase={status.phase}"
+        yield name, word, status.reason, render.age(since, now), status.message
 
 
 def _news(name: str, conditions: Iterable[Condition], now: str) -> Iterator[Note]:

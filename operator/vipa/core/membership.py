@@ -128,7 +128,11 @@ def _waiting(snapshot: Snapshot, name: str, delay: float, found: Judgement) -> J
     if left:
         due = snapshot.clock + left
         if verdict.eligible:
-            text = f"stack {name} failed too often, quarantined until {found.damping.until}"
+            until = found.damping.until
+            text = (
+                f"stack {name} failed too often, quarantined until {until}; "
+                f"vipa join {name} releases it"
+            )
             verdict = Verdict(Candidate.QUARANTINED, text)
     elif verdict.eligible and found.healthy_at is not None:
         ripe = found.healthy_at + delay

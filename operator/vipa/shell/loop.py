@@ -114,6 +114,10 @@ class Loop:
             reach = scopes.of_stack(snapshot.world, key)
             scope.add(reach)
             self._store.stale.add(reach)
+        for uid in found.believed - snapshot.memory.believed:
+            tally = snapshot.memory.tallies.get(uid)
+            if tally is not None and tally.missed is not None:
+                self._metrics.detected(snapshot.clock - tally.missed)
         self._store.judged(found)
         for key, verdict in found.verdicts.items():
             self._alarm(key, verdict.due, snapshot.clock)

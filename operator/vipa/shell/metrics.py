@@ -16,6 +16,7 @@ from vipa.k8s.client import ApiError
 from vipa.shell.store import Store
 
 TAKEOVER_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+DETECTION_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 120)
 ROUND_BUCKETS = (0.0002, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1)
 
 
@@ -36,6 +37,12 @@ class Metrics:
             buckets=TAKEOVER_BUCKETS,
             registry=self.registry,
         )
+        self._detection = Histogram(
+            "sysplex_failover_detection_seconds",
+            "From the start of the first unanswered probe to the silence believed.",
+            buckets=DETECTION_BUCKETS,
+            registry=self.registry,
+        )
         self._round = Histogram(
             "sysplex_round_seconds",
             "Time to plan one round.",
@@ -52,6 +59,9 @@ class Metrics:
     def move(self, vipa: Key, move: Move, seconds: float) -> None:
         self._moves.labels(*vipa, move.reason).inc()
         self._seconds.observe(seconds)
+
+    def detected(self, seconds: float) -> None:
+        self._detection.observe(seconds)
 
     def round(self, seconds: float) -> None:
         self._round.observe(seconds)
@@ -83,7 +93,7 @@ class StoreCollector(Collector):
         for key, vipa in self._store.world.vipas.items():
             held = any(c.type == "Protected" and c.status == "True" for c in vipa.status.conditions)
             safe.add_metric(list(key), float(held))
-        yield from (owner, epoch, safe, self._phases(), self._watches())
+        yield from (owner, epoch, safe, self._phases(), self._held(), self._watches())
 
     def _phases(self) -> Metric:
         family = GaugeMetricFamily(
@@ -95,6 +105,16 @@ class StoreCollector(Collector):
         )
         for labels, number in sorted(count.items()):
             family.add_metric(list(labels), number)
+        return family
+
+    def _held(self) -> Metric:
+        family = GaugeMetricFamily(
+            "sysplex_held",
+            "Stacks whose silence is not believed or moves nothing.",
+            labels=["namespace", "sysplex", "reason"],
+        )
+        for plex, found in sorted(self._store.memory.holding.items()):
+            family.add_metric([*plex, found.reason], len(found.stacks))
         return family
 
     def _watches(self) -> Metric:
