@@ -142,8 +142,9 @@ def no_owner_is_a_state(after: Observation, vipa: Vipa) -> Iterator[str]:
         if status.state != State.INACTIVE or active is None or active.status != "False":
             yield f"I5 without an owner it says {status.state}"
     elif record.owner not in eligible:
-        kept = active is not None and active.reason in {str(one) for one in Kept}
-        if eligible or not kept:
+        kept = active.reason if active is not None else ""
+        held = kept == Kept.NO_WITNESS
+        if (eligible and not held) or kept not in set(Kept):
             yield f"I5 {record.owner} is not eligible and owns it; eligible: {eligible}"
     elif status.state != State.ACTIVE:
         yield f"I5 with an owner it says {status.state}"

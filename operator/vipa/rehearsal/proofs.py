@@ -98,7 +98,7 @@ def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
         first = now.clock - asking.window if tally.missed is None else tally.missed
         if tally.misses:
             at = now.clock if tally.turned is None else tally.turned
-            for _ in range(asking.failure_threshold):
+            for _ in range(asking.failure_threshold if tally.confirmed else tally.misses):
                 found = probing.heard(found, asking, Answer(first, "silent"), at)
             yield uid, found._replace(errors=tally.errors)
 
