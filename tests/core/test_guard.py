@@ -247,3 +247,12 @@ def test_message_names_some_of_many(many: int) -> None:
     found.deaf = {f"sys{c}" for c in "abcdefghij"[:many]}
     found.wait(3)
     assert ("and 1 more" in (found.holding.message if found.holding else "")) is (many == 9)
+
+
+def test_probes_that_come_too_late_are_said() -> None:
+    found = watched(vipa())
+    plex = key("plex1")
+    found.memory.behind[plex] = "a quarter of the probes started late"
+    found.look()
+    shown = found.world.sysplexes[plex].status.conditions
+    assert [(c.status, c.reason) for c in shown if c.type == "Ready"] == [("False", "ProbesLate")]

@@ -97,11 +97,11 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
     # The one count over a whole group: no call for a stack that has been judged.
     phases = (k.phase if (k := known.get(s)) else judgement(snapshot, s).phase for s in stacks)
     active = sum(1 for phase in phases if phase is Phase.ACTIVE)
-    ready = Condition(type="Ready", status=TRUE, reason="Watching", message="stacks are watched")
-    if found.issues:
-        text = "; ".join(map(str, found.issues))
-        ready = Condition(type="Ready", status=FALSE, reason="Invalid", message=text)
-    news = [ready, _holding(snapshot, found), conditions.not_supported(found.unsupported)]
+    news = [
+        _ready(snapshot, found),
+        _holding(snapshot, found),
+        conditions.not_supported(found.unsupported),
+    ]
     return SysplexStatus(
         stacks=len(stacks),
         active=active,
@@ -109,6 +109,17 @@ def sysplex(snapshot: Snapshot, found: Sysplex) -> SysplexStatus:
         joins=last_join(snapshot, found),
         conditions=conditions.merge(news, found.status.conditions, found.generation, snapshot.now),
     )
+
+
+def _ready(snapshot: Snapshot, found: Sysplex) -> Condition:
+    """Whether somebody looks after the group, and can keep up with it."""
+    if found.issues:
+        text = "; ".join(map(str, found.issues))
+        return Condition(type="Ready", status=FALSE, reason="Invalid", message=text)
+    if late := snapshot.memory.behind.get(found.key):
+        return Condition(type="Ready", status=FALSE, reason="ProbesLate", message=late)
+    text = "stacks are watched"
+    return Condition(type="Ready", status=TRUE, reason="Watching", message=text)
 
 
 def _holding(snapshot: Snapshot, found: Sysplex) -> Condition | None:

@@ -18,6 +18,7 @@ def copied(memory: Memory) -> Memory:
         renewed=dict(memory.renewed),
         holding=dict(memory.holding),
         silent=dict(memory.silent),
+        behind=dict(memory.behind),
         records=dict(memory.records),
         prefixes=dict(memory.prefixes),
     )

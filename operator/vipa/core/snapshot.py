@@ -78,7 +78,8 @@ class Memory:
 
     `tallies`: what probes say, by pod uid. `renewed`: when a node's kubelet Lease was last seen to
     change, by node, on the clock of `Snapshot.clock`. `believed`: the uids of silent pods whose
-    silence was believed. `holding` and `silent`: by Sysplex.
+    silence was believed. `holding` and `silent`: by Sysplex. `behind`: groups whose probes come too
+    late to count, and why, in words.
     """
 
     verdicts: dict[Key, Judgement] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Memory:
     believed: Set[str] = frozenset()
     holding: dict[Key, Holding] = field(default_factory=dict)
     silent: dict[Key, SilentOwners] = field(default_factory=dict)
+    behind: dict[Key, str] = field(default_factory=dict)
     records: dict[str, Remembered] = field(default_factory=dict)
     prefixes: dict[Key, int] = field(default_factory=dict)
     emitted: Set[str] = frozenset()
