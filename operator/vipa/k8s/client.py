@@ -86,6 +86,8 @@ class Client:
     def __init__(self, access: Access, *, patient: bool = False) -> None:
         self.access = access
         self.clock = Clock()
+        # When the API server last answered anything, monotonic seconds.
+        self.answered_at: float | None = None
 
         async def authorize(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -94,6 +96,9 @@ class Client:
             if token:
                 request.headers["Authorization"] = f"Bearer {token}"
             reply = await handler(request)
+            # A 5xx may come from whatever stands in front of a server that is gone.
+            if reply.status < 500:
+                self.answered_at = time.monotonic()
             if patient and reply.status in PASSING:
                 reply.close()
                 raise aiohttp.ClientConnectionError(f"HTTP {reply.status}")

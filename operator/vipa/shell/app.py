@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import signal
@@ -16,14 +17,16 @@ import uvloop
 from vipa.core.snapshot import Settings
 from vipa.k8s import access
 from vipa.k8s.client import Client
-from vipa.shell import handlers
+from vipa.shell import dialling, handlers, probe
 from vipa.shell.endpoint import Endpoint
 from vipa.shell.executor import Executor, Outcome
 from vipa.shell.loop import Loop, absorber
 from vipa.shell.metrics import Metrics, StoreCollector
+from vipa.shell.monitor import Prober
 from vipa.shell.settings import Options
 from vipa.shell.sight import Sight
 from vipa.shell.store import Store
+from vipa.shell.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class Operator:
         self._endpoint: Endpoint | None = None
         self._executor: Executor | None = None
         self._sight: Sight | None = None
+        self._prober: Prober | None = None
+        self._witness: Witness | None = None
 
     async def start(self) -> None:
         """Idempotent. Raises access.NoAccess and sight.NotAllowed."""
@@ -51,15 +56,9 @@ class Operator:
         client = self._client = Client(found)
         # Streams apart from writes: neither waits for the other.
         self._watch = Client(found, patient=True)
-        store = Store(Settings(allowed=options.allowed), client.clock.now)
+        store = Store(Settings(allowed=options.allowed, probes=True), client.clock.now)
         metrics = Metrics()
         loop: Loop
-
-        def reread(kind: str, raw: Any, key: Any) -> None:
-            if raw is not None:
-                store.observe(kind, raw)
-            else:
-                store.lost(kind, key)
 
         def heard(outcome: Outcome) -> None:
             loop.done(outcome)
@@ -68,12 +67,13 @@ class Operator:
             client=client,
             permit=lambda: None,
             absorb=absorber(store),
-            reread=reread,
+            reread=store.reread,
             done=heard,
         )
         loop = Loop(store, executor, metrics)
         sight = self._sight = Sight(client, store)
         metrics.registry.register(StoreCollector(store, sight.last_event_s, time.perf_counter))
+        prober = self._monitor(store, sight, metrics, self._watch)
         self._endpoint = Endpoint(metrics, sight)
         await self._endpoint.start(options.host, options.port)
         started = time.perf_counter()
@@ -82,13 +82,25 @@ class Operator:
         gc.freeze()  # the caches of the first list live as long as we do
         log.info("synced objects=%d seconds=%.2f", len(store), time.perf_counter() - started)
         loop.open()
+        prober.start()
         self._work_in_background(
             loop.publish_forever(),
             loop.replan_forever(),
             sight.compare_forever(),
             sight.sweep(),
+            sight.ask_forever(),
             self._endpoint.measure_lag_forever(),
         )
+
+    def _monitor(self, store: Store, sight: Sight, metrics: Metrics, client: Client) -> Prober:
+        """On every replica, not only where the Lease is: a new leader knows who answers."""
+        ask = functools.partial(probe.ask, dialling.from_environment())
+        prober = self._prober = Prober(store, ask, lambda now: sight.blind_since(now) is not None)
+        prober.tell(metrics.registry)
+        prober.lateness.on_behind = store.behind
+        self._witness = Witness(client, store, sight.answered_at)
+        prober.on_asking = self._witness.want
+        return prober
 
     def _work_in_background(self, *works: Coroutine[Any, Any, None]) -> None:
         for work in works:
@@ -102,6 +114,9 @@ class Operator:
         Those are its other watchers when one has failed, and requests of its start. Without a
         session they would wait for a new login and hold the process until it is killed.
         """
+        for watching in (self._prober, self._witness):
+            if watching is not None:
+                await watching.stop()
         left = asyncio.all_tasks() - self._before - {asyncio.current_task()}
         for task in (*self._tasks, *left):
             task.cancel()

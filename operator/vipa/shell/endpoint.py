@@ -16,7 +16,7 @@ LAG_EVERY_S = 0.5
 
 
 class Endpoint:
-    """Ready means synced; it does not mean that anything can be written."""
+    """Ready means synced and not blind; it does not mean that anything can be written."""
 
     def __init__(self, metrics: Metrics, sight: Sight) -> None:
         self._metrics = metrics
@@ -48,9 +48,15 @@ class Endpoint:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        if self._sight.synced:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="not everything has been listed yet\n")
+        if not self._sight.synced:
+            return web.Response(status=503, text="not everything has been listed yet\n")
+        now = time.monotonic()
+        if (since := self._sight.blind_since(now)) is not None:
+            words = (
+                f"the API server has not answered for {now - since:.0f} s: probes do not count\n"
+            )
+            return web.Response(status=503, text=words)
+        return web.Response(text="ok\n")
 
     async def _scrape(self, _: web.Request) -> web.Response:
         body = generate_latest(self._metrics.registry)

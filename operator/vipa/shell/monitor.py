@@ -63,7 +63,11 @@ class Prober:
 
     def tell(self, registry: CollectorRegistry) -> None:
         """Keep numbers there."""
-        self._metrics = ProbeMetrics(registry, lambda: float(len(self._flights)))
+        self._metrics = ProbeMetrics(
+            registry,
+            in_flight=lambda: len(self._flights),
+            blind=lambda: self._sightless(self._clock()),
+        )
 
     def start(self) -> None:
         """Ask from now on: everything has been listed."""

@@ -29,7 +29,13 @@ class Counted(StrEnum):
 class ProbeMetrics:
     """Filled by the prober. A Sysplex that is asked no more leaves nothing behind."""
 
-    def __init__(self, registry: CollectorRegistry, in_flight: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        in_flight: Callable[[], float],
+        blind: Callable[[], float],
+    ) -> None:
         self._seconds = Histogram(
             "sysplex_probe_seconds",
             "Time of a probe, by what became of it.",
@@ -45,6 +51,12 @@ class ProbeMetrics:
         )
         flying = Gauge("sysplex_probes_in_flight", "Probes under way.", registry=registry)
         flying.set_function(in_flight)
+        dark = Gauge(
+            "sysplex_blind",
+            "1: no answer from the API server for 10 s; what probes say does not count.",
+            registry=registry,
+        )
+        dark.set_function(blind)
         # Looking up a child costs as much as all the rest of an observation.
         self._children: dict[tuple[Key, Counted], Histogram] = {}
 

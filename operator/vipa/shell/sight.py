@@ -8,6 +8,7 @@ of a new list) the names are listed and compared: what the list does not have is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import time
@@ -27,6 +28,10 @@ SELECTORS = {"Pod": names.SYSPLEX}
 COMPARE_EVERY_S = 60.0
 RELIST_QUIET_S = 0.3
 RETRY_S = 0.5
+# Without any answer of the API server for this long, nobody knows what became of the pods (I10).
+BLIND_AFTER_S = 10.0
+# Where nothing else is going on, this asks whether anybody is there.
+ASK_EVERY_S = 2.0
 
 
 class NotAllowed(Exception):
@@ -46,6 +51,7 @@ class Sight:
         self._store = store
         self._relisted: set[str] = set()
         self._relist = asyncio.Event()
+        self._heard_at = time.monotonic()
         self.last_event_s: dict[str, float] = {}
         self.synced = False
 
@@ -53,6 +59,7 @@ class Sight:
         """One watch event, stamped before anything is done with it."""
         at = time.perf_counter()
         self.last_event_s[kind] = at
+        self._heard_at = time.monotonic()
         if type_ == "DELETED":
             self._store.forget(kind, raw, at)
             return
@@ -60,6 +67,32 @@ class Sight:
             self._relisted.add(kind)
             self._relist.set()
         self._store.observe(kind, raw, at)
+
+    def answered_at(self) -> float:
+        """When the API server was last heard of, monotonic."""
+        return max(self._heard_at, self._client.answered_at or self._heard_at)
+
+    def blind_since(self, now: float) -> float | None:
+        """When the API server last answered, monotonic, if that is too long ago; None: we see."""
+        last = self.answered_at()
+        return last if now - last >= BLIND_AFTER_S else None
+
+    async def ask_forever(self) -> None:
+        """Ask whether the API server is there when nothing has been heard; log when sight changes.
+
+        What it says of its health does not matter: whoever answers can be seen by.
+        """
+        blind = False
+        while True:
+            await asyncio.sleep(ASK_EVERY_S)
+            if time.monotonic() - self.answered_at() >= ASK_EVERY_S:
+                with contextlib.suppress(ApiError):
+                    await self._client.request("GET", "/livez", deadline_s=ASK_EVERY_S)
+            was, blind = blind, self.blind_since(time.monotonic()) is not None
+            if blind and not was:
+                log.warning("blind: no answer from the API server for %.0f s", BLIND_AFTER_S)
+            elif was and not blind:
+                log.warning("the API server answers again")
 
     async def sync(self) -> None:
         """List everything; returns when all kinds are in the store. Raises NotAllowed."""

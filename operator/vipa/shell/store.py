@@ -109,6 +109,13 @@ class Store:
         if (known := self._seen.get(ref)) is not None:
             self.vanish(ref, known)
 
+    def reread(self, kind: str, raw: Mapping[str, Any] | None, key: Key) -> None:
+        """What the API server says of an object that was asked for by name; None: no such one."""
+        if raw is not None:
+            self.observe(kind, raw)
+        else:
+            self.lost(kind, key)
+
     def deleted(self, kind: str, key: Key, uid: str) -> None:
         """Our own deletion was taken."""
         ref = (kind, key.namespace, key.name)
@@ -155,6 +162,14 @@ class Store:
         """
         for uid, tally in self.memory.tallies.items():
             self.memory.tallies[uid] = tally._replace(misses=0, answers=0, missed=None)
+
+    def behind(self, plex: Key, text: str | None) -> None:
+        """The probes of a group come too late to count, for this reason; None: they count again."""
+        if text is None:
+            self.memory.behind.pop(plex, None)
+        else:
+            self.memory.behind[plex] = text
+        self.mark(Scope(sysplexes={plex}, decides=False))
 
     def renewed(self, node: str, at: float) -> None:
         """The Lease of a node's kubelet was seen to change at this monotonic time."""
