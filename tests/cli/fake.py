@@ -64,7 +64,9 @@ class FakeApi:
         if wanted != meta["resourceVersion"]:
             return 409, {"kind": "Status", "message": "the object has been modified"}
         meta["resourceVersion"] = str(int(meta["resourceVersion"]) + 1)
-        one["spec"] = {**one["spec"], "move": body["spec"]["move"]}
+        one["spec"] = {**one.get("spec", {}), **body["spec"]}
+        notes = body.get("metadata", {}).get("annotations", {})
+        meta["annotations"] = {**meta.get("annotations", {}), **notes}
         self.on_patch()
         return 200, one
 

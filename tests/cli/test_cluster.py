@@ -237,6 +237,53 @@ def test_unpin(vipa: Vipa, fake: FakeApi, config: str) -> None:
     vipa("unpin", "nix", "--kubeconfig", config).refused(1, "there is no VIPA nix")
 
 
+def member(fake: FakeApi, name: str, **status: str) -> dict[str, Any]:
+    stack = fake.objects["Stack", "default", name]
+    stack["status"] |= status
+    return stack
+
+
+def test_leave_and_join(vipa: Vipa, fake: FakeApi, config: str) -> None:
+    stack = member(fake, "sysa")
+    left = vipa("leave", "stack/sysa", "--kubeconfig", config)
+    assert left.out == "default/sysa: leaves its group, until `vipa join`\n"
+    assert fake.patched == [("vipa-cli", {"spec": {"membership": "Left"}})]
+    again = vipa("leave", "sysa", "--kubeconfig", config)
+    assert (again.code, again.out) == (0, "default/sysa: has left already; nothing to do\n")
+    joined = vipa("join", "sysa", "--kubeconfig", config)
+    assert joined.out == "default/sysa: joins its group\n"
+    assert stack["spec"]["membership"] == "Joined"
+    manager, body = fake.patched[-1]
+    assert manager == "vipa-cli"
+    assert body["metadata"]["annotations"]["sysplex.dev/join-requested"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("phase", "text"),
+    [
+        ("Left", "was expelled by the monitor, joins again"),
+        ("Quarantined", "is let out of quarantine"),
+        ("Active", "is in its group already (Active)"),
+    ],
+)
+def test_join_says_what_it_ends(
+    vipa: Vipa, fake: FakeApi, config: str, phase: str, text: str
+) -> None:
+    member(fake, "sysa", phase=phase)
+    assert vipa("join", "sysa", "--kubeconfig", config).out == f"default/sysa: {text}\n"
+    assert len(fake.patched) == 1
+
+
+def test_join_and_leave_of_a_stack_that_is_not_there(
+    vipa: Vipa, fake: FakeApi, config: str
+) -> None:
+    for word in ("join", "leave"):
+        ran = vipa(word, "sysz", "--kubeconfig", config)
+        ran.refused(1, "there is no Stack sysz in namespace default")
+        vipa(word, "--kubeconfig", config).refused(2, "Missing argument 'STACK'")
+    assert fake.patched == []
+
+
 def test_watch_draws_again_until_ctrl_c(
     vipa: Vipa, fake: FakeApi, config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

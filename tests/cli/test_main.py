@@ -21,6 +21,8 @@ COMMANDS = [
     "simulate",
     "move",
     "unpin",
+    "join",
+    "leave",
     "rehearse",
     "lint",
     "snapshot",

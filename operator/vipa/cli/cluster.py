@@ -13,6 +13,7 @@ from typing import Any
 
 from vipa.cli.options import Place, check_kubeconfig
 from vipa.cli.problems import ProblemError
+from vipa.core import groupspec
 from vipa.k8s import access, names
 from vipa.k8s.client import ApiError, Client
 from vipa.k8s.listing import pages
@@ -109,6 +110,20 @@ async def pin(client: Client, namespace: str, name: str, to: str | None, version
     return await client.request(
         "PATCH",
         names.path("VIPA", namespace, name),
+        body,
+        content_type=names.MERGE,
+        query=(("fieldManager", MANAGER),),
+    )
+
+
+async def member(client: Client, namespace: str, name: str, *, joined: str) -> Raw:
+    """Write the membership of a Stack: `joined` is when that was asked for, empty for leaving."""
+    body: dict[str, Any] = {"spec": {"membership": "Joined" if joined else "Left"}}
+    if joined:
+        body["metadata"] = {"annotations": {groupspec.JOIN_REQUESTED: joined}}
+    return await client.request(
+        "PATCH",
+        names.path("Stack", namespace, name),
         body,
         content_type=names.MERGE,
         query=(("fieldManager", MANAGER),),

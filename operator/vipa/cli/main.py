@@ -9,6 +9,7 @@ import typer
 import vipa
 from vipa.cli.explain import explain
 from vipa.cli.lint import lint
+from vipa.cli.member import join, leave
 from vipa.cli.move import move, unpin
 from vipa.cli.operate import operator
 from vipa.cli.options import command
@@ -26,6 +27,8 @@ COMMANDS = (
     simulate,
     move,
     unpin,
+    join,
+    leave,
     rehearse,
     lint,
     snapshot,

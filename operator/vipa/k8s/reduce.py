@@ -7,6 +7,7 @@ kept is listed, so a new field of Kubernetes is left out by itself.
 
 from __future__ import annotations
 
+from vipa.core import groupspec
 from vipa.k8s import names, raw, services
 
 # What to keep of an object: the fields, each with what to keep of it; None keeps all. A mask for
@@ -60,6 +61,7 @@ def _mask(kind: str, given: object) -> Mask:
     match kind:
         case "Sysplex" | "Stack" | "VIPA" | "VIPABackup":
             known = _fields(*IDENTITY, "creationTimestamp", "generation", "labels")
+            known["annotations"] = _fields(groupspec.JOIN_REQUESTED)
             return {**head, **_fields("spec", "status"), "metadata": known}
         case "EndpointSlice":
             return {**head, **_slice(given)}
