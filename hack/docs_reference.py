@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from vipa.core import events
+from vipa.core import events, incidents
 from vipa.core.reasons import Acceptance, Candidate, Cause, Kept
 from vipa.core.record import Move
 from vipa.core.snapshot import Settings
 from vipa.shell.metrics import Metrics, StoreCollector
+from vipa.shell.probemetrics import ProbeMetrics
 from vipa.shell.store import Store
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
@@ -26,13 +27,13 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 CANDIDATES = {
     "NotRanked": "Neither `primary` nor a ranking names the stack. Only an owner can be this.",
     "Absent": "There is no pod of the stack, or its Sysplex does not exist or is another one.",
-    "Left": "`Stack.spec.membership` is `Left`.",
+    "Left": "`Stack.spec.membership` is `Left`, or the monitor expelled it (`Autonomics`).",
     "NodeDown": "The pod's node does not exist, is not Ready, or is tainted out-of-service.",
     "Terminating": "The pod is being deleted (it has a deletionTimestamp).",
     "NotReady": "The pod has Ready=False, has ended, has no address, or is not scheduled.",
-    "Unresponsive": "Reserved for the monitor: not given in this release.",
-    "Quarantined": "Reserved for damping: not given in this release.",
-    "Joining": "Reserved for joinDelay: not given in this release.",
+    "Unresponsive": "The pod does not answer the monitor, or has not yet answered it once.",
+    "Quarantined": "It failed too often (`damping`); `Stack.status.damping.until` says how long.",
+    "Joining": "Healthy, but not yet for as long as `joinDelay` asks.",
     "Deactivated": "`Stack.spec.deactivated` names the VIPA.",
     "OutOfScope": "The node is in another domain of `scopeTopologyKey`, or lacks the label.",
     "ShortForm": "Ranked with `activate: false`, and the VIPA was never active.",
@@ -44,7 +45,7 @@ CAUSES = {
     "OwnerGone": "The owner's pod is gone, or no longer of that stack and Sysplex.",
     "NodeFailed": "The owner's node is gone, not Ready, or tainted out-of-service.",
     "OwnerStopped": "The owner's pod is being deleted.",
-    "OwnerFailed": "The owner's pod is not Ready, on a node that reports.",
+    "OwnerFailed": "The owner's pod is not Ready on a node that reports, or is silent.",
     "OwnerLeft": "The owner's stack left the group by command.",
     "Deactivated": "The VIPA was deactivated on the owner's stack.",
     "GivenUp": "The owner is healthy, but no candidate any more: not named, or out of scope.",
@@ -54,8 +55,9 @@ CAUSES = {
     "Activated": "It had no owner, or its record was lost.",
 }
 KEPT = {
-    "LastOwnerKept": "The owner is terminating or its node is silent, and nobody is eligible.",
+    "LastOwnerKept": "The owner is terminating, silent or no member yet, and nobody is eligible.",
     "NoSuccessor": "The owner is healthy but no candidate any more, and nobody is eligible.",
+    "NoWitness": "The owner is silent, and its successor has not answered a probe since.",
 }
 ACCEPTANCE = {
     "Accepted": "True: the address is this VIPA's.",
@@ -67,6 +69,8 @@ ACCEPTANCE = {
 }
 # Events that no move makes: name, on what, meaning.
 OTHER_EVENTS = {
+    "Held": ("Sysplex, VIPA", "What probes say is not believed, or moves nothing; see Holding."),
+    "Quarantined": ("Stack, VIPA, Pod", "It failed too often; until when the message says."),
     "InvalidStackName": ("pod", "A label of the pod names no Sysplex or stack; it is no stack."),
     "StackNameInUse": ("pod", "The stack name belongs to another Sysplex of the namespace."),
     "Conflict": ("VIPA", "Somebody else wrote the record with a higher epoch."),
@@ -82,6 +86,12 @@ METRICS = {
     "sysplex_vipa_protected": "1 while condition Protected is True.",
     "sysplex_stacks": "Number of stacks in a phase.",
     "sysplex_watch_last_event_seconds": "Seconds since the kind was last heard of.",
+    "sysplex_failover_detection_seconds": "From the first unanswered probe to silence believed.",
+    "sysplex_held": "Silent stacks that are not believed, or whose silence moves nothing.",
+    "sysplex_probe_seconds": "Time of a probe; outcome: `answered`, `unanswered`, `uncounted`.",
+    "sysplex_probes_late_total": "Probes that came too late; what they miss does not count.",
+    "sysplex_probes_in_flight": "Probes under way.",
+    "sysplex_blind": "1: the API server has not answered for 10 s; probes do not count.",
 }
 
 
@@ -118,9 +128,10 @@ def moves() -> Iterator[tuple[str, ...]]:
 
 
 def event_tables() -> str:
-    source = inspect.getsource(events)
+    source = inspect.getsource(events) + inspect.getsource(incidents)
     missing = [name for name in OTHER_EVENTS if f'"{name}"' not in source]
-    known = set(re.findall(r'event(?:, note)? ?= ?"(\w+)"', source))
+    known = set(re.findall(r'event(?:, note)? ?= ?"(\w+)"|about, "(\w+)"', source))
+    known = {name for pair in known for name in pair if name}
     told(known, OTHER_EVENTS, "events" if not missing else f"events {missing}")
     others = ((f"`{name}`", *rest) for name, rest in OTHER_EVENTS.items())
     return "\n\n".join(
@@ -134,9 +145,11 @@ def event_tables() -> str:
 def metrics() -> str:
     """Names, types and labels from the registry itself, with an empty store behind it."""
     held = Metrics()
+    probes = ProbeMetrics(held.registry, in_flight=float, blind=float)
     store = Store(Settings(), lambda: "")
     families = [*held.registry.collect(), *StoreCollector(store, {}, lambda: 0.0).collect()]
-    labels = {one._name: one._labelnames for one in vars(held).values() if hasattr(one, "_name")}
+    known = [one for part in (held, probes) for one in vars(part).values()]
+    labels = {one._name: one._labelnames for one in known if hasattr(one, "_name")}
     rows = []
     for one in families:
         name = f"{one.name}_total" if one.type == "counter" else one.name
