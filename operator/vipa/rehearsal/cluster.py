@@ -6,7 +6,7 @@ It runs where the kubeconfig points to, and only if that cluster says that it ma
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,9 +20,11 @@ from vipa.k8s.client import ApiError, Client
 from vipa.rehearsal import objects
 from vipa.rehearsal import steps as do
 from vipa.rehearsal.background import Background
-from vipa.rehearsal.clusterrun import ClusterRun
+from vipa.rehearsal.clusterrun import ClusterRun, Ways
 from vipa.rehearsal.observation import Observation
 from vipa.rehearsal.processes import Forks, Operator, ProcessError
+from vipa.rehearsal.relay import Relay
+from vipa.rehearsal.standin import VARIABLE, Standin
 from vipa.rehearsal.steps import CLUSTER, Given, Rehearsal, Verb
 from vipa.rehearsal.watching import LostSightError
 
@@ -64,10 +66,19 @@ class Place:
         return [word for name, value in given if value for word in (name, value)]
 
     @property
-    def operator_arguments(self) -> list[str]:
+    def operator_path(self) -> str:
+        """The operator's kubeconfig; that of everybody else if it has none of its own."""
         beside = Path(self.path).with_name(BESIDE)
-        found = self.operator_kubeconfig or (str(beside) if beside.exists() else None)
-        return ["--kubeconfig", found] if found else self.arguments
+        return self.operator_kubeconfig or (str(beside) if beside.exists() else self.path)
+
+    def operator_arguments(self, path: str) -> list[str]:
+        """The cluster as the operator is told it. `path`: a copy of its kubeconfig."""
+        shared = self.operator_path == self.path
+        return [
+            "--kubeconfig",
+            path,
+            *(("--context", self.context) if self.context and shared else ()),
+        ]
 
 
 class Cluster:
@@ -83,6 +94,8 @@ class Cluster:
         self._background = Background()
         self._client: Client | None = None
         self._forks = Forks()
+        self._standin = Standin()
+        self._relay: Relay | None = None
         self._run: ClusterRun | None = None
         try:
             self._run = self._await(self._open(place))
@@ -97,6 +110,9 @@ class Cluster:
 
     def skips(self, rehearsal: Rehearsal) -> str:
         known = set(objects.VERSIONS)
+        asked = [*rehearsal.given.objects, *(v.object for v in _applied(rehearsal))]
+        if any(_by_tls(raw) for raw in asked):
+            return "the engine answers for pods without network, and cannot speak TLS for them"
         for step in rehearsal.steps:
             for verb in step.do:
                 if isinstance(verb, do.Move) and verb.once and len(step.do) > 1 and not step.live:
@@ -117,6 +133,15 @@ class Cluster:
 
     def restart(self) -> None:
         self._await(self.run.restart())
+
+    def lose_leader(self) -> None:
+        self._await(self.run.lose_leader())
+
+    def blind(self, blind: bool) -> None:
+        self._await(self.run.blind(blind))
+
+    def wait(self, seconds: float) -> None:
+        self._await(self.run.wait(seconds))
 
     def waits(self) -> bool:
         return self._await(self.run.waits())
@@ -146,9 +171,11 @@ class Cluster:
         found = await access.from_kubeconfig(place.kubeconfig, place.context)
         client = self._client = Client(found)
         await _marked(client)
-        await self._forks.open()
-        operator = Operator(self._forks, place.operator_arguments, place.allowed)
-        run = ClusterRun(client, self._forks, operator, place.arguments)
+        await self._forks.open(**{VARIABLE: await self._standin.open()})
+        relay = self._relay = Relay(found.server)
+        path = await relay.open(place.operator_path)
+        operator = Operator(self._forks, place.operator_arguments(path), place.allowed)
+        run = ClusterRun(client, operator, place.arguments, Ways(self._forks, self._standin, relay))
         await run.open()
         return run
 
@@ -159,11 +186,23 @@ class Cluster:
                 await self._run.operator.close()
         finally:
             await self._forks.close()
+            await self._standin.close()
+            if self._relay is not None:
+                await self._relay.close()
             if self._client is not None:
                 await self._client.close()
 
     async def _observe(self) -> Observation:
         return self.run.observation()
+
+
+def _applied(rehearsal: Rehearsal) -> Iterator[do.Apply]:
+    return (v for step in rehearsal.steps for v in step.do if isinstance(v, do.Apply))
+
+
+def _by_tls(raw: do.Raw) -> bool:
+    monitor = (raw.get("spec") or {}).get("monitor") or {}
+    return (((monitor.get("probe") or {}).get("http")) or {}).get("scheme") == "HTTPS"
 
 
 async def _marked(client: Client) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
@@ -17,10 +18,13 @@ from vipa.rehearsal import steps as do
 from vipa.rehearsal.clusterobjects import LABEL, NAMESPACES
 from vipa.rehearsal.clusterverbs import Verbs
 from vipa.rehearsal.clusterworld import ClusterWorld
+from vipa.rehearsal.hearing import Hearing
 from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.observation import Observation
 from vipa.rehearsal.processes import TAIL, Forks, Operator, ProcessError, command
+from vipa.rehearsal.relay import Relay
 from vipa.rehearsal.stage import Raw, Stage
+from vipa.rehearsal.standin import Standin
 from vipa.rehearsal.steps import Given, Verb
 from vipa.rehearsal.watching import Watching
 
@@ -33,19 +37,32 @@ LATE_IN_A_SECOND = 0.6
 CLEARED = ("VIPA", "VIPABackup", "Stack", "Sysplex", "EndpointSlice", "Service", "Pod")
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How processes start, probes are answered, and the operator reaches the API server."""
+
+    forks: Forks
+    standin: Standin
+    relay: Relay
+
+
 class ClusterRun:
     """`kubeconfig`: the arguments that name the cluster to a command of `vipa`."""
 
     def __init__(
-        self, client: Client, forks: Forks, operator: Operator, kubeconfig: Sequence[str]
+        self, client: Client, operator: Operator, kubeconfig: Sequence[str], ways: Ways
     ) -> None:
         self.client = client
         self.operator = operator
-        self._forks = forks
+        self._ways = ways
         self._kubeconfig = list(kubeconfig)
         self._stage = Stage(client, self._wrote)
         self._watching = Watching(client, self._hear)
         self._fresh()
+
+    @property
+    def _sees(self) -> bool:
+        return self._ways.relay.whole
 
     def _wrote(self, raw: Raw) -> None:
         self.seen.wrote(raw)
@@ -55,7 +72,9 @@ class ClusterRun:
 
     def _fresh(self) -> None:
         self.seen = ClusterWorld(Lens(f"r{secrets.token_hex(3)}-"))
-        self._verbs = Verbs(self.client, self._stage, self.seen, self._command)
+        self._ways.relay.mend()
+        hearing = Hearing(self.seen, self._ways.standin)
+        self._verbs = Verbs(self.client, self._stage, self.seen, hearing, self._command)
         self.restless: tuple[str, ...] = ()
         self._began = self._until = 0.0
 
@@ -87,7 +106,7 @@ class ClusterRun:
         """Carry them out and come to rest; with `live` the operator sees one after the other."""
         self.seen.begin()
         began = time.monotonic()
-        apart = not live and self._verbs.needs_peace(verbs)
+        apart = not live and self._sees and self._verbs.needs_peace(verbs)
         if apart:
             await self.operator.kill()
             if sum(isinstance(verb, do.Apply | do.Start) for verb in verbs) > 1:
@@ -110,6 +129,35 @@ class ClusterRun:
         await self._verbs.next_step()
         await self._start()
 
+    async def lose_leader(self) -> None:
+        """The next replica knows no more than a fresh one."""
+        await self.restart()
+
+    async def blind(self, blind: bool) -> None:
+        self.seen.begin()
+        began = time.monotonic()
+        await self._verbs.next_step()
+        if blind:
+            self._ways.relay.cut()
+        else:
+            self._ways.relay.mend()
+        if self.operator.running:
+            await self._settle(began)
+        else:
+            await self._start()  # whoever ends without sight is started again, as by a kubelet
+
+    async def wait(self, seconds: float) -> None:
+        """The only time that passes because a file says so."""
+        self.seen.begin()
+        began = time.monotonic()
+        await self._verbs.next_step()
+        while (left := began + seconds - time.monotonic()) > 0:
+            self._watching.check()
+            end = self._verbs.next_end()
+            await asyncio.sleep(left if end is None else min(left, max(end - time.monotonic(), 0)))
+            await self._verbs.elapsed()
+        await self._settle(began)
+
     async def waits(self) -> bool:
         """Wait for anything to change, and to come to rest. False: nothing did for too long."""
         before = self.seen.heard
@@ -124,7 +172,7 @@ class ClusterRun:
     async def _start(self) -> None:
         """An operator that does not start fails the rehearsal, not the engine."""
         try:
-            await self.operator.start()
+            await self.operator.start(sees=self._sees)
         except ProcessError as error:
             self.restless = (str(error),)
         else:
@@ -147,16 +195,17 @@ class ClusterRun:
                 self.restless = (f"no rest within {POLLED_S:g} s, at last: {'; '.join(last)}",)
                 return
             await asyncio.sleep(left)
-        if not self.operator.running:
+        if not self.operator.running and self._sees:
             self.restless = (f"the operator ended by itself:\n{self.operator.log()[-TAIL:]}",)
 
     def observation(self) -> Observation:
-        return self.seen.observation(self.client.clock.now(), self.restless, self._began)
+        found = self.seen.observation(self.client.clock.now(), self.restless, self._began)
+        return self._verbs.hearing.told(replace(found, blind=not self._sees))
 
     async def _command(self, arguments: list[str]) -> str:
         """A command of `vipa`: what it printed if it refused."""
         line = [*arguments, *self._kubeconfig]
-        code, text = await command(self._forks, line, COMMAND_WITHIN_S)
+        code, text = await command(self._ways.forks, line, COMMAND_WITHIN_S)
         return text or f"exit code {code}" if code else ""
 
     async def _clear(self) -> None:

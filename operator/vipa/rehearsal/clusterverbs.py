@@ -7,6 +7,7 @@ serves, which nodes are in a zone) is answered by what has been seen.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from vipa.rehearsal import steps as do
 from vipa.rehearsal.clusterobjects import ClusterObjects
 from vipa.rehearsal.clusterworld import ClusterWorld
 from vipa.rehearsal.engine import ImpossibleError
+from vipa.rehearsal.happenings import Stopping
+from vipa.rehearsal.hearing import Hearing
 from vipa.rehearsal.stage import Stage
 from vipa.rehearsal.steps import NAMESPACE, SYSPLEX, Given, Verb
 
@@ -29,13 +32,16 @@ Command = Callable[[list[str]], Awaitable[str]]
 class Verbs:
     """The verbs of one run. `command` runs `vipa` and returns its refusal, or nothing."""
 
-    def __init__(self, client: Client, stage: Stage, seen: ClusterWorld, command: Command) -> None:
+    def __init__(
+        self, client: Client, stage: Stage, seen: ClusterWorld, hearing: Hearing, command: Command
+    ) -> None:
         self._stage = stage
         self._seen = seen
         self._lens = seen.lens
         self._command = command
         self._homes: dict[str, str] = {}
-        self._stopping: list[tuple[Key, str]] = []
+        self._stopping: list[Stopping] = []
+        self.hearing = hearing
         self.objects = ClusterObjects(client, stage, seen)
 
     def needs_peace(self, verbs: Sequence[Verb]) -> bool:
@@ -44,8 +50,11 @@ class Verbs:
         A kill is two: the API server marks a pod as terminating, in a write of its own, also where
         it removes it at once, and a running operator would see notice being given.
         """
-        if len(verbs) > 1 or self._stopping:
+        written = [verb for verb in verbs if not isinstance(verb, do.Deaf | do.Hears)]
+        if any(one.at is None for one in self._stopping):
             return True
+        if len(verbs) > 1 or not written:
+            return bool(written)
         match verbs[0]:
             case do.Kill():
                 return True
@@ -78,12 +87,25 @@ class Verbs:
             self._seen.refusals.append(self._lens.text(str(error)))
 
     async def next_step(self) -> None:
-        """Pods that were deleted with notice in an earlier step are gone."""
-        stopping, self._stopping = self._stopping, []
-        for key, uid in stopping:
-            pod = self._seen.world.pods.get(key)
-            if pod is not None and pod.uid == uid:
-                await self._gone(key)
+        """Pods that were deleted with notice in an earlier step are gone, without a grace of their
+        own."""
+        await self._end([one for one in self._stopping if one.at is None])
+
+    def next_end(self) -> float | None:
+        """When the next grace is over, by the monotonic clock."""
+        return min((one.at for one in self._stopping if one.at is not None), default=None)
+
+    async def elapsed(self) -> None:
+        """Pods whose grace is over by now are gone."""
+        now = time.monotonic()
+        await self._end([one for one in self._stopping if one.at is not None and one.at <= now])
+
+    async def _end(self, over: list[Stopping]) -> None:
+        self._stopping = [one for one in self._stopping if one not in over]
+        for one in over:
+            pod = self._seen.world.pods.get(one.key)
+            if pod is not None and pod.uid == one.uid:
+                await self._gone(one.key)
 
     async def _node(self, name: str, zone: str) -> None:
         await self._stage.node(self._lens.name(name), zone, self.objects.labels)
@@ -101,7 +123,8 @@ class Verbs:
     async def _stop(self, verb: do.Stop) -> None:
         for pod in self._meant(verb):
             await self._stage.pod_stop(self._lens.name(pod.key.namespace), pod.key.name)
-            self._stopping.append((pod.key, pod.uid))
+            at = None if verb.grace_s is None else time.monotonic() + verb.grace_s
+            self._stopping.append(Stopping(pod.key, pod.uid, at))
 
     async def _kill(self, verb: do.Kill) -> None:
         for pod in self._meant(verb):
@@ -117,15 +140,19 @@ class Verbs:
             where = self._lens.name(pod.key.namespace)
             await self._stage.pod_status(where, pod.key.name, ready=ready)
 
+    async def _hearing(self, verb: do.PodVerb) -> None:
+        for pod in self._meant(verb):
+            self.hearing.pod(pod.uid, hears=isinstance(verb, do.Hears))
+
     def _meant(self, verb: do.PodVerb) -> list[Pod]:
-        """The named pod; else the serving one, else the oldest; `recover` means all."""
+        """The named pod; else the serving one, else the oldest; `recover`, `hears`: all."""
         world = self._seen.world
         key = Key(NAMESPACE, verb.stack)
         pods = [pod for pod in world.members(key) if verb.pod in ("", pod.key.name)]
         if not pods:
             what = f"no pod {verb.pod} of stack" if verb.pod else "no pod of stack"
             raise ImpossibleError(verb, f"{verb}: there is {what} {verb.stack} at this point")
-        if isinstance(verb, do.Recover) or verb.pod:
+        if isinstance(verb, do.Recover | do.Hears) or verb.pod:
             return pods
         stack = world.stacks.get(key)
         serving = stack.status.pod_uid if stack is not None else ""
@@ -134,6 +161,7 @@ class Verbs:
     async def _report(self, verb: do.NodeVerb) -> None:
         status = "True" if isinstance(verb, do.Up) else "Unknown"
         for name in self._nodes(verb, verb.node):
+            self.hearing.node(name, alive=isinstance(verb, do.Up))
             await self._stage.node_ready(self._lens.name(name), status)
 
     def _nodes(self, verb: Verb, text: str) -> list[str]:
@@ -155,6 +183,8 @@ class Verbs:
 
     async def _delete(self, verb: do.Delete) -> None:
         await self.objects.delete(verb.kind, verb.key)
+        if verb.kind == "Node":
+            self.hearing.node(verb.key.name, alive=True)  # the next one of that name is
 
     async def _move(self, verb: do.Move) -> None:
         once = ["--once"] if verb.once else []
@@ -163,8 +193,11 @@ class Verbs:
     async def _unpin(self, verb: do.Unpin) -> None:
         await self._said(["unpin", verb.vipa.name], verb.vipa)
 
-    async def _said(self, arguments: list[str], vipa: Key) -> None:
-        refusal = await self._command([*arguments, "-n", self._lens.name(vipa.namespace)])
+    async def _member(self, verb: do.Member) -> None:
+        await self._said(["join" if verb.joins else "leave", verb.stack], verb.key)
+
+    async def _said(self, arguments: list[str], about: Key) -> None:
+        refusal = await self._command([*arguments, "-n", self._lens.name(about.namespace)])
         if refusal:
             self._seen.refusals.append(self._lens.text(refusal))
 
@@ -175,6 +208,8 @@ HAPPENS: Mapping[type[Verb], Callable[[Verbs, Any], Awaitable[None]]] = {
     do.Kill: Verbs._kill,
     do.Fail: Verbs._ready,
     do.Recover: Verbs._ready,
+    do.Deaf: Verbs._hearing,
+    do.Hears: Verbs._hearing,
     do.Down: Verbs._report,
     do.Up: Verbs._report,
     do.Taint: Verbs._taint,
@@ -183,4 +218,5 @@ HAPPENS: Mapping[type[Verb], Callable[[Verbs, Any], Awaitable[None]]] = {
     do.Delete: Verbs._delete,
     do.Move: Verbs._move,
     do.Unpin: Verbs._unpin,
+    do.Member: Verbs._member,
 }

@@ -18,10 +18,12 @@ from vipa.core.inventory import Inventory, Object
 from vipa.core.record import Record
 from vipa.k8s import decode, names
 from vipa.k8s.listing import version_of
+from vipa.rehearsal import aside
 from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.observation import Observation, Said
 
 Ref = tuple[str, Key]
+WRITTEN_ANEW = ("resourceVersion", "managedFields", "generation")
 STATUS_IS_THE_OPERATORS = ("Sysplex", "Stack", "VIPA", "VIPABackup")
 
 
@@ -134,7 +136,8 @@ class ClusterWorld:
         self._raw[ref] = raw
         vipa = Key(ref[1].namespace, ref[1].name.partition(".")[0])
         said = Said(str(raw.get("reason") or ""), str(raw.get("message") or ""))
-        self._note(version_of(raw), f"event {said.event} {vipa}")
+        if said.event != aside.EVENT:
+            self._note(version_of(raw), f"event {said.event} {vipa}")
         if vipa in self.world.vipas or raw["involvedObject"].get("kind") == "VIPA":
             self._events.setdefault(vipa, []).append(said)
 
@@ -177,12 +180,36 @@ def _by_the_operator(
     if kind in STATUS_IS_THE_OPERATORS:
         if old is None or new is None:
             return kind == "Stack"
-        return bool(old.get("status") != new.get("status"))
+        return _status(old) != _status(new)
     if kind == "Pod":
         return _note_on(old) != _note_on(new) and new is not None
     if kind in ("Service", "EndpointSlice"):
-        return _is_ours(old) or _is_ours(new)
+        return (_is_ours(old) or _is_ours(new)) and not _only_term(old, new)
     return False
+
+
+def _status(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status without what is said by the way."""
+    status = dict(raw.get("status") or {})
+    found = [c for c in status.get("conditions") or () if c.get("type") != aside.CONDITION]
+    return {**status, "conditions": found}
+
+
+def _only_term(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    """A record that was written anew under another term and says the same."""
+    if old is None or new is None:
+        return False
+    return _term(old) != _term(new) and _bare(old) == _bare(new)
+
+
+def _term(raw: Mapping[str, Any]) -> object:
+    return (raw["metadata"].get("annotations") or {}).get(names.TERM)
+
+
+def _bare(raw: Mapping[str, Any]) -> dict[str, Any]:
+    meta = {k: v for k, v in raw["metadata"].items() if k not in WRITTEN_ANEW}
+    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if k != names.TERM}
+    return {**raw, "metadata": {**meta, "annotations": notes}}
 
 
 def _note_on(pod: Mapping[str, Any] | None) -> object:

@@ -6,6 +6,7 @@ holds the operator to; what it yields is a sentence about how it was broken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from vipa.core.inventory import NOTHING
 from vipa.core.monitor import AUTONOMICS
 from vipa.core.reasons import Acceptance, Candidate, Cause, Kept
 from vipa.core.record import Record
-from vipa.core.resources import ChainEntry, Moveable, State, Vipa
+from vipa.core.resources import ChainEntry, Moveable, Phase, StackStatus, State, Vipa
 from vipa.rehearsal.observation import Observation, condition
 from vipa.rehearsal.wants import EVENTS
 
@@ -113,6 +114,48 @@ def _place(seen: Observation, vipa: Vipa, one: ChainEntry) -> tuple[bool, int, i
     return one.stack != vipa.spec.move_to, -one.rank, joined or UNJOINED, one.stack
 
 
+def _new_holder(after: Observation, vipa: Vipa) -> tuple[Record, Record] | None:
+    """The records before and after the only change of owner from a stack to another, if there was
+    one."""
+    record, history = after.record(vipa.key), after.history.get(vipa.key, ())
+    holders = [r for r in history[1:] if r is not None and r.owner]
+    old = history[0] if history else None
+    if record is None or old is None or old.vipa_uid != vipa.uid or len(holders) != 1:
+        return None
+    moved = record.owner and old.owner and record.owner != old.owner
+    return (old, record) if moved else None
+
+
+def active_first(after: Observation, vipa: Vipa) -> Iterator[str]:
+    """I3: who joins, is quarantined or out of the group takes nothing. A Static VIPA follows its
+    primary whatever its membership."""
+    found = _new_holder(after, vipa)
+    if found is None or vipa.spec.static:
+        return
+    stack = after.world.stacks.get(Key(vipa.key.namespace, found[1].owner))
+    if stack is not None and stack.status.phase is not Phase.ACTIVE:
+        yield f"I3 {stack.key.name} took it and is {stack.status.phase}"
+
+
+def witnessed(after: Observation, vipa: Vipa) -> Iterator[str]:
+    """I10: for its silence alone an owner loses an address only to one that was heard since."""
+    found = _new_holder(after, vipa)
+    if found is None:
+        return
+    old, new = found
+    pod, stack = after.world.pod_of(old.owner_uid), Key(vipa.key.namespace, old.owner)
+    status = after.world.stacks[stack].status if stack in after.world.stacks else StackStatus()
+    silent = after.unheard.get(old.owner_uid)
+    if pod is None or not pod.ready or pod.terminating or silent is None:
+        return
+    if status.reason not in (Candidate.UNRESPONSIVE, AUTONOMICS):
+        return
+    if new.last_move is None or new.last_move.reason != Cause.OWNER_FAILED:
+        return
+    if after.heard.get(new.owner_uid, -math.inf) <= silent:
+        yield f"I10 {new.owner} took it from {old.owner}, which is silent, and was not heard since"
+
+
 def minimal_moves(after: Observation, vipa: Vipa) -> Iterator[str]:
     """I4: an owner that is eligible loses a VIPA to a pin or to the primary only."""
     record, history = after.record(vipa.key), after.history.get(vipa.key, ())
@@ -192,5 +235,5 @@ def left_behind(after: Observation) -> Iterator[str]:
 
 
 Check = Callable[[Observation, Vipa], Iterator[str]]
-CHECKS: tuple[Check, ...] = (one_holder, no_owner_is_a_state, reasons_are_words)
-ORDER: tuple[Check, ...] = (best_first, minimal_moves)
+CHECKS: tuple[Check, ...] = (one_holder, no_owner_is_a_state, reasons_are_words, witnessed)
+ORDER: tuple[Check, ...] = (best_first, active_first, minimal_moves)

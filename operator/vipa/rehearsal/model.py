@@ -124,7 +124,8 @@ class Model:
             refusals=tuple(self._refusals),
             restless=tuple(self._restless),
             blind=not self.sees,
-            mute=self._mute(),
+            heard=dict(self._monitoring.heard),
+            unheard=dict(self._monitoring.unheard),
             broken=tuple(self._broken),
         )
 
@@ -200,10 +201,6 @@ class Model:
             self._monitoring.listed(self.memory, self.world.clock)
             self._monitoring.greet(self._snapshot())
             self._settle()
-
-    def _mute(self) -> frozenset[str]:
-        pods = self.world.inventory.pods.values()
-        return frozenset(pod.uid for pod in pods if not self._happenings.answers(pod))
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(

@@ -32,6 +32,7 @@ class Pending(NamedTuple):
 
 class Monitoring:
     """`deliver` and `next` know the probes on their way; the counts are in the operator's memory.
+    `heard`, `unheard`: by pod uid, when it answered last, and since when it has not.
 
     A pod answers unless it is deaf or its node has stopped reporting; Ready or not is no matter.
     """
@@ -39,6 +40,8 @@ class Monitoring:
     def __init__(self, happenings: Happenings) -> None:
         self._happenings = happenings
         self._pending: list[Pending] = []
+        self.heard: dict[str, float] = {}
+        self.unheard: dict[str, float] = {}
 
     def next(self, snapshot: Snapshot) -> float | None:
         """The next moment at which an answer may arrive."""
@@ -65,6 +68,7 @@ class Monitoring:
             if self._happenings.answers(pod):
                 matters |= self._hear(snapshot, pod, asking, Answer(clock))
             else:
+                self.unheard.setdefault(pod.uid, clock)
                 error = f"no answer within {asking.timeout * 1000:g} ms"
                 until = round(clock + asking.timeout, 6)
                 self._pending.append(Pending(until, pod.uid, Answer(clock, error)))
@@ -103,8 +107,10 @@ class Monitoring:
         """Nobody hears any more what has been asked."""
         self._pending.clear()
 
-    @staticmethod
-    def _hear(snapshot: Snapshot, pod: Pod, asking: Monitor, answer: Answer) -> bool:
+    def _hear(self, snapshot: Snapshot, pod: Pod, asking: Monitor, answer: Answer) -> bool:
+        if not answer.error:
+            self.heard[pod.uid] = answer.started
+            self.unheard.pop(pod.uid, None)
         old = monitors.tally(snapshot, pod, asking)
         new = probing.heard(old, asking, answer, snapshot.clock)
         snapshot.memory.tallies[pod.uid] = new

@@ -38,8 +38,9 @@ class Observation:
     `actions`: what the operator changed, `Held` and `Holding` aside. `restless`: what it would
     still change, or would have changed otherwise after an interruption (I6). `seconds`: from the
     verbs to the operator's last change, where time is real. `blind`: the operator does not see the
-    world, so what it wrote is about another one. `mute`: uids of pods that have answered no probe
-    in this step, where that is known. `broken`: invariants that were broken on the way.
+    world, so what it wrote is about another one. `heard` and `unheard`: by pod uid, when it
+    answered the monitor last, and since when it has not. `broken`: invariants that were broken on
+    the way.
     """
 
     world: Inventory
@@ -51,7 +52,8 @@ class Observation:
     restless: tuple[str, ...] = ()
     seconds: float | None = None
     blind: bool = False
-    mute: frozenset[str] = frozenset()
+    heard: Mapping[str, float] = field(default_factory=dict)
+    unheard: Mapping[str, float] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
 
     def record(self, key: Key) -> Record | None:

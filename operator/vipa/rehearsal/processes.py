@@ -76,11 +76,16 @@ class Forks:
         self._reader: asyncio.Task[None] | None = None
         self._processes: list[Process] = []
 
-    async def open(self) -> None:
-        """Returns when everything has been imported. Raises ProcessError."""
+    async def open(self, **environment: str) -> None:
+        """Returns when everything has been imported. Raises ProcessError.
+
+        `environment`: what is added to it for everything that is started.
+        """
         command = [sys.executable, "-m", "vipa.rehearsal.forkserver", *MODULES]
         pipe = asyncio.subprocess.PIPE
-        self._server = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        self._server = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, env={**os.environ, **environment}
+        )
         assert self._server.stdout is not None
         first = await asyncio.wait_for(self._server.stdout.readline(), IMPORTED_WITHIN_S)
         if not first:
@@ -138,10 +143,12 @@ class Operator:
         assert self._process is not None
         return self._process.pid.result()
 
-    async def start(self) -> None:
-        """Raises ProcessError."""
+    async def start(self, *, sees: bool = True) -> None:
+        """Raises ProcessError. One that does not see the API server is not waited for."""
         port = free_port()
         self._process = self._forks.start([*self._arguments, "--port", str(port)], self._log)
+        if not sees:
+            return
         deadline = time.monotonic() + READY_WITHIN_S
         while not await self._ready(port):
             if not self.running or time.monotonic() > deadline:
