@@ -25,10 +25,15 @@ def free_port() -> int:
 
 
 class OperatorProcess:
-    """`vipa operator` with the operator's own account."""
+    """`vipa operator` with the operator's own account.
 
-    def __init__(self, kubeconfig: str, *flags: str) -> None:
+    `identity`: as tests run one at a time, and know that the former one is dead, nobody waits for
+    its Lease to run out. Those that run several say who is who.
+    """
+
+    def __init__(self, kubeconfig: str, *flags: str, identity: str = "tests") -> None:
         self.kubeconfig = kubeconfig
+        self.identity = identity
         self.flags = flags or (
             "--allowed-cidr",
             "198.51.100.0/24",
@@ -53,6 +58,8 @@ class OperatorProcess:
                 "127.0.0.1",
                 "--port",
                 str(self.port),
+                "--identity",
+                self.identity,
                 *self.flags,
             ],
             stdout=self._log,
@@ -91,6 +98,20 @@ class OperatorProcess:
             self._process.wait(0.05)
         except subprocess.TimeoutExpired:
             return
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Tell it to end, and do not wait."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """As a node that loses power would."""

@@ -214,6 +214,14 @@ class History:
             held, epoch = term.holder, term.epoch
 
 
+def _version(raw: Object) -> str:
+    notes = raw["metadata"].get("annotations") or {}
+    if names.TERM not in notes:
+        return str(raw["metadata"]["resourceVersion"])
+    said = {key: value for key, value in notes.items() if key != names.TERM}
+    return json.dumps([said, raw["metadata"]["labels"], raw["endpoints"], raw["ports"]])
+
+
 class World:
     """One namespace: a Sysplex, nodes, pods, VIPAs."""
 
@@ -405,9 +413,12 @@ class World:
         return lines
 
     def versions(self) -> dict[str, str]:
-        """Every object of the namespace that the operator may write, and its resourceVersion."""
+        """Every object of the namespace that the operator may write, and its resourceVersion.
+
+        Of a record all that it says but the term: a new leader marks every one with its own.
+        """
         return {
-            f"{kind}/{one['metadata']['name']}": one["metadata"]["resourceVersion"]
+            f"{kind}/{one['metadata']['name']}": _version(one)
             for kind in KINDS
             for one in self.list(kind)
         }

@@ -25,6 +25,9 @@ class Hands:
         self.waiting = asyncio.Event()
         self.counted = asyncio.Event()
 
+    def lead(self, term: int) -> None:
+        """It leads."""
+
     def submit(self, action: act.Action, seen_at: float) -> bool:
         self.given.append(action)
         if isinstance(action, act.WriteSysplexStatus):
@@ -47,6 +50,7 @@ def test_change_seen_while_records_settle_is_judged_before_it_is_told() -> None:
         hands = Hands()
         loop = Loop(store, hands, Metrics())  # type: ignore[arg-type]
         loop.open()
+        loop.lead(1)
         teller = asyncio.create_task(loop.publish_forever())
         await hands.waiting.wait()
         hands.given.clear()

@@ -20,6 +20,9 @@ from vipa.core.resources import (
     VipaStatus,
 )
 
+# The reason of a record write that changes nothing but the term: a new leader's mark.
+TERM = "Term"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
@@ -43,11 +46,15 @@ class WriteRecord(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteRecord(Action):
-    """Guarded by uid: never the record of a VIPA that came back under the name."""
+    """Guarded by uid: never the record of a VIPA that came back under the name.
+
+    And by `version`, as every write of a record: never one that a later leader has written since.
+    """
 
     stage: ClassVar[int] = 0
     kind: ClassVar[str] = "EndpointSlice"
     uid: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

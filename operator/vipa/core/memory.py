@@ -45,3 +45,14 @@ def released(memory: Memory, vipa_uid: str) -> None:
     known = memory.records.get(vipa_uid)
     if known is not None:
         memory.records[vipa_uid] = Remembered(known.epoch, known.prefix)
+
+
+def adopt(memory: Memory) -> None:
+    """Forget what is only our opinion: the verdicts in the statuses are those of the leader that
+    was, and ours begin with them (I4)."""
+    memory.verdicts.clear()
+    memory.joins.clear()
+    memory.tallies.clear()
+    memory.believed = frozenset()
+    memory.holding.clear()
+    memory.silent.clear()

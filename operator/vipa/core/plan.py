@@ -70,16 +70,16 @@ def moves(snapshot: Snapshot, vipas: Iterable[Key]) -> Iterator[act.Action]:
         vipa, record = world.vipas.get(key), world.records.get(key)
         if vipa is None:
             if record is not None:
-                yield act.DeleteRecord(key=key, uid=record.uid, reason="the VIPA is gone")
+                yield _delete(record, "the VIPA is gone")
             continue
         answer = acceptance.answer(snapshot, vipa)
         if answer.reason is Acceptance.INVALID:
             continue  # I9: an object that cannot be read loses nothing that it has
         if record is not None and record.vipa_uid != vipa.uid:
-            yield act.DeleteRecord(key=key, uid=record.uid, reason="record of a former VIPA")
+            yield _delete(record, "record of a former VIPA")
         elif not answer.accepted:
             if record is not None:
-                yield act.DeleteRecord(key=key, uid=record.uid, reason=str(answer.reason))
+                yield _delete(record, str(answer.reason))
         elif services.record_name(key) not in world.slices:
             yield from _record(snapshot, vipa, record)
 
@@ -89,8 +89,19 @@ def _record(snapshot: Snapshot, vipa: Vipa, record: Record | None) -> Iterator[a
     decided = ownership.decide(snapshot, vipa, record, lost)
     wanted = term.wanted(snapshot, vipa, record, lost, decided)
     if record is None or not wanted.says_as(record):
-        cause = str(decided.cause) if decided.cause else "Repaired" if record else "Created"
+        cause = str(decided.cause) if decided.cause else _upkeep(record, wanted)
         yield act.WriteRecord(key=vipa.key, record=wanted, reason=cause, creates=record is None)
+
+
+def _upkeep(record: Record | None, wanted: Record) -> str:
+    """Why a record is written that changes nothing for anybody."""
+    if record is None:
+        return "Created"
+    return act.TERM if wanted.says_as(replace(record, term=wanted.term)) else "Repaired"
+
+
+def _delete(record: Record, reason: str) -> act.DeleteRecord:
+    return act.DeleteRecord(key=record.vipa, uid=record.uid, version=record.version, reason=reason)
 
 
 def publish_members(snapshot: Snapshot, scope: Scope) -> Iterator[act.Action]:

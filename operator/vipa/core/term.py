@@ -94,7 +94,8 @@ def wanted(
         zone=node.zone if node else "",
         epoch=epoch,
         prefix=prefix_of(snapshot, vipa, record, lost),
-        term=max(snapshot.settings.term, record.term if record else 0),
+        # Not the higher of the two: under a term that is over the API server refuses the write.
+        term=snapshot.settings.term or (record.term if record else 0),
         address=vipa.spec.address,
         domain=decision.domain,
         service=services.label(snapshot.world, vipa),

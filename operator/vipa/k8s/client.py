@@ -6,7 +6,9 @@ Retries do not belong here: the executor knows what a repeated write means, this
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import email.utils
+import math
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ DEADLINE_S = 10.0
 # A steady difference below this is the resolution of the Date header, not a wrong clock.
 CLOCK_GRAIN_S = 2.0
 PASSING = (401, 404)
+_until = contextvars.ContextVar("until", default=math.inf)
 
 
 class ApiError(Exception):
@@ -57,6 +60,12 @@ class Clock:
         seconds = time.time() + self.offset_s
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
+    def now_micros(self) -> str:
+        """RFC 3339, UTC, with microseconds: the form of a Lease's times."""
+        seconds = time.time() + self.offset_s
+        whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+        return f"{whole}.{int(seconds % 1 * 1e6):06d}Z"
+
 
 def _socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
     """A dead peer is found in about nine seconds, for streams and writes alike."""
@@ -73,6 +82,16 @@ def _socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
         if hasattr(socket, option):  # absent on macOS, where the demo runs too
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     return sock
+
+
+class _Request(aiohttp.ClientRequest):
+    """Looks at the clock where nothing is left to wait for: a process may be frozen anywhere
+    between the decision to write and here, also while a connection is being made."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        if time.monotonic() >= _until.get():
+            raise aiohttp.ClientError("too late to begin")
+        return await super().send(conn)
 
 
 class Client:
@@ -109,6 +128,7 @@ class Client:
                 limit=0, ssl=access.tls, keepalive_timeout=75, socket_factory=_socket
             ),
             middlewares=(authorize,),
+            request_class=_Request,
             headers={"User-Agent": "sysplex-vipa", "Accept": JSON},
             read_bufsize=2**21,
         )
@@ -126,16 +146,21 @@ class Client:
         query: tuple[tuple[str, str], ...] = (),
         accept: str = JSON,
         deadline_s: float = DEADLINE_S,
+        until: float = math.inf,
     ) -> dict[str, Any]:
-        """The decoded answer. Raises ApiError for everything else, also for silence."""
+        """The decoded answer. Raises ApiError for everything else, also for silence.
+
+        `until`: on the monotonic clock, when it is neither begun nor waited for any more.
+        """
         data = orjson.dumps(body) if body is not None else None
         headers = {"Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         url = self.access.server + path
+        _until.set(until)  # of this task, which sends one request at a time
         try:
             async with (
-                asyncio.timeout(deadline_s),
+                asyncio.timeout(min(deadline_s, until - time.monotonic())),
                 self.session.request(
                     method, url, data=data, headers=headers, params=query
                 ) as reply,

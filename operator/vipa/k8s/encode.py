@@ -49,7 +49,8 @@ def requests(
             return (_record(action),)
         case act.DeleteRecord():
             name = names.record_name(action.key.name)
-            return (_delete("EndpointSlice", action.key.namespace, name, action.uid),)
+            where = ("EndpointSlice", action.key.namespace, name)
+            return (_delete(*where, action.uid, action.version),)
         case act.DeleteService() | act.DeleteSlice() | act.DeleteEndpoints() | act.DeleteStack():
             return (_delete(action.kind, action.key.namespace, action.key.name, action.uid),)
         case act.ApplyService():
@@ -73,8 +74,9 @@ def _record(action: act.WriteRecord) -> Request:
     return Request(method="PUT", path=path, body=body, query=MANAGER)
 
 
-def _delete(kind: str, namespace: str, name: str, uid: str) -> Request:
-    body: Body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+def _delete(kind: str, namespace: str, name: str, uid: str, version: str = "") -> Request:
+    same: Body = {"uid": uid, **({"resourceVersion": version} if version else {})}
+    body: Body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": same}
     return Request(method="DELETE", path=names.path(kind, namespace, name), body=body)
 
 

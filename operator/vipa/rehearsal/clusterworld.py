@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -94,11 +95,11 @@ class ClusterWorld:
         if known is not None and known["metadata"]["uid"] != uid:
             self._forget(ref)
             known = None
-        if _by_the_operator(kind, known, raw):
-            self._note(version, f"{'created' if known is None else 'changed'} {kind} {ref[1]}")
         before = self.world.records.get(_vipa_of(ref))
         self._put(ref, raw)
         after = self.world.records.get(_vipa_of(ref))
+        if _by_the_operator(kind, known, raw) and not _only_marked(before, after):
+            self._note(version, f"{'created' if known is None else 'changed'} {kind} {ref[1]}")
         if kind == "EndpointSlice" and after is not None and after != before:
             self._history.setdefault(after.vipa, [None]).append(after)
 
@@ -171,6 +172,13 @@ def _reference(kind: str, raw: Mapping[str, Any]) -> tuple[Ref, str, int]:
 
 def _vipa_of(ref: Ref) -> Key:
     return Key(ref[1].namespace, ref[1].name.removesuffix(names.RECORD_SUFFIX))
+
+
+def _only_marked(before: Record | None, after: Record | None) -> bool:
+    """A new leader writes its term into every record, which changes nothing for anybody."""
+    if before is None or after is None or before.term == after.term:
+        return False
+    return after.says_as(replace(before, term=after.term))
 
 
 def _by_the_operator(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -127,7 +128,10 @@ class Operator:
 
     def __init__(self, forks: Forks, place: list[str], allowed: tuple[str, ...]) -> None:
         self._forks = forks
-        self._arguments = ["operator", *place, "--host", "127.0.0.1"]
+        # Of this engine alone. It is started again only when the former one is dead, whose Lease
+        # need not run out then.
+        identity = f"rehearsal-{secrets.token_hex(4)}"
+        self._arguments = ["operator", *place, "--host", "127.0.0.1", "--identity", identity]
         for cidr in allowed:
             self._arguments += ["--allowed-cidr", cidr]
         self._http: aiohttp.ClientSession | None = None

@@ -1,5 +1,8 @@
 """Carries out actions: ordered, bounded, one in flight per object, each asked "may I still write?".
 
+Nothing is written but under a term of the Lease: what was queued in a term ends with it, unsent and
+unsaid, and a request that is under way is waited for no longer than the mandate lasts.
+
 A failure is no exception to the loop but an answer: the object is read again if its version was
 stale, and planned again after a pause. Whatever did arrive is what the next plan starts from (I6).
 """
@@ -18,6 +21,7 @@ from vipa.core import actions as act
 from vipa.core.cluster import Key
 from vipa.k8s import encode, names
 from vipa.k8s.client import ApiError, Client
+from vipa.shell.elector import Mandate
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,8 @@ RECORD_DEADLINE_S = 5.0
 # The object is gone, is newer, or (422, a uid that does not fit) is another one of the name.
 STALE = (404, 409, 422)
 PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+NO_MANDATE = "NoMandate"
 
 Target = tuple[str, Key]
 
@@ -50,25 +56,34 @@ class Outcome(NamedTuple):
 
 @dataclass(order=True)
 class Job:
+    """`term`: under which it was queued. `void`: replaced before it was begun."""
+
     stage: int
+    upkeep: bool
     number: int
     action: act.Action = field(compare=False)
     seen_at: float = field(compare=False)
+    term: int = field(compare=False)
+    void: bool = field(compare=False, default=False)
+
+
+class TermOver(Exception):
+    """The term under which this was queued has ended."""
 
 
 class Executor:
-    """`permit` says why not to write, or nothing; `done` hears every outcome."""
+    """`mandate` says under which term and until when to write; `done` hears every outcome."""
 
     def __init__(
         self,
         client: Client,
-        permit: Callable[[], str | None],
+        mandate: Callable[[], Mandate],
         absorb: Callable[[act.Action, list[dict[str, Any]]], None],
         reread: Callable[[str, Mapping[str, Any] | None, Key], None],
         done: Callable[[Outcome], None],
     ) -> None:
         self._client = client
-        self._permit = permit
+        self._mandate = mandate
         self._absorb = absorb
         self._reread = reread
         self._done = done
@@ -81,13 +96,34 @@ class Executor:
         self._again: set[Target] = set()
         self._failures: dict[Target, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pauses: dict[Target, asyncio.TimerHandle] = {}
+        self._pauses: dict[Target, tuple[asyncio.TimerHandle, act.Action]] = {}
+        self._upkeep: dict[Target, Job] = {}
+        self._term = 0
 
-    def busy(self, action: act.Action) -> bool:
-        return target(action) in self._busy
+    def lead(self, term: int) -> None:
+        """Take work from here on, under this term; what an earlier one left is dropped."""
+        self.follow()
+        self._term = term
+
+    def follow(self) -> None:
+        """Take no more work, and drop what has not been begun."""
+        self._term = 0
+        queue, self._queue = self._queue, []
+        for job in queue:
+            if not job.void:
+                self._release(job.action)
+        pauses, self._pauses = self._pauses, {}
+        for handle, action in pauses.values():
+            handle.cancel()
+            self._release(action)
+        self._upkeep.clear()
+        self._failures.clear()
 
     def writing_record(self, vipa: Key) -> bool:
-        return ("Record", vipa) in self._busy
+        """Whether a decision about its record is under way. A term that is only to be brought up
+        to date, and has not been begun, keeps no decision waiting."""
+        place = ("Record", vipa)
+        return place in self._busy and place not in self._upkeep
 
     async def settled(self, at_most_s: float) -> None:
         """Return when no record is under way or waits, or after this time."""
@@ -102,22 +138,33 @@ class Executor:
         return not self._busy
 
     def submit(self, action: act.Action, seen_at: float) -> bool:
-        """Queue an action. False: its object is being written, plan it again when that is done."""
-        if self.busy(action):
-            self._again.add(target(action))
+        """Queue an action. False: we do not lead, or its object is being written and will be
+        planned again when that is done."""
+        place = target(action)
+        if not self._term:
             return False
-        self._busy.add(target(action))
+        if (waiting := self._upkeep.pop(place, None)) is not None:
+            waiting.void = True
+            self._release(waiting.action)
+        if place in self._busy:
+            self._again.add(place)
+            return False
+        self._busy.add(place)
         self._number += 1
         if action.stage == 0:
             self._records += 1
             self._calm.clear()
-        heapq.heappush(self._queue, Job(action.stage, self._number, action, seen_at))
+        upkeep = isinstance(action, act.WriteRecord) and action.reason == act.TERM
+        job = Job(action.stage, upkeep, self._number, action, seen_at, self._term)
+        if upkeep:
+            self._upkeep[place] = job
+        heapq.heappush(self._queue, job)
         self._start()
         return True
 
     async def stop(self) -> None:
         self._queue.clear()
-        for handle in self._pauses.values():
+        for handle, _ in self._pauses.values():
             handle.cancel()
         for task in self._tasks:
             task.cancel()
@@ -130,6 +177,9 @@ class Executor:
             if len(self._tasks) >= limit:
                 return
             job = heapq.heappop(self._queue)
+            if job.void:
+                continue
+            self._upkeep.pop(target(job.action), None)
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -142,7 +192,12 @@ class Executor:
 
     async def _run(self, job: Job) -> None:
         action = job.action
-        error = await self._write(action)
+        try:
+            error = await self._write(job)
+        except TermOver:
+            error = ApiError(0, NO_MANDATE, "the term is over", {})
+            self._done(Outcome(action, 0.0, error, self._release(action)))
+            return
         seconds = time.perf_counter() - job.seen_at
         if error is None:
             self._failures.pop(target(action), None)
@@ -151,13 +206,17 @@ class Executor:
         pause = await self._recover(action, error)
         # The object waits, its place in the queue does not: what cannot be written may be many, and
         # must hurt only itself (I9).
-        self._pauses[target(action)] = asyncio.get_running_loop().call_later(
-            pause, self._finish, action, seconds, error
-        )
+        handle = asyncio.get_running_loop().call_later(pause, self._finish, action, seconds, error)
+        self._pauses[target(action)] = (handle, action)
 
     def _finish(self, action: act.Action, seconds: float, error: ApiError | None) -> None:
+        self._pauses.pop(target(action), None)
+        again = self._release(action)
+        self._done(Outcome(action, seconds, error, again))
+
+    def _release(self, action: act.Action) -> bool:
+        """Its object is free again. Whether it was asked for meanwhile."""
         place = target(action)
-        self._pauses.pop(place, None)
         again = place in self._again
         self._again.discard(place)
         self._busy.discard(place)
@@ -165,16 +224,23 @@ class Executor:
             self._records -= 1
             if not self._records:
                 self._calm.set()
-        self._done(Outcome(action, seconds, error, again))
+        return again
 
-    async def _write(self, action: act.Action) -> ApiError | None:
+    def _until(self, job: Job) -> float:
+        """Until when a request of this job may be begun and waited for. Raises TermOver."""
+        term, until = self._mandate()
+        if term != job.term or until <= time.monotonic():
+            raise TermOver
+        return until
+
+    async def _write(self, job: Job) -> ApiError | None:
+        """The error, or nothing. Raises TermOver if the term ended first."""
+        action = job.action
         deadline = RECORD_DEADLINE_S if action.stage == 0 else 10.0
         replies = []
         try:
             for request in encode.requests(action, self._client.clock.now()):
-                refusal = self._permit()
-                if refusal is not None:
-                    return ApiError(0, "NotPermitted", refusal, {})
+                until = self._until(job)
                 replies.append(
                     await self._client.request(
                         request.method,
@@ -183,9 +249,12 @@ class Executor:
                         content_type=request.content_type,
                         query=request.query,
                         deadline_s=deadline,
+                        until=until,
                     )
                 )
         except ApiError as error:
+            if error.unreachable:
+                self._until(job)  # no answer, and nobody waits for one any more
             if not harmless(action, error):
                 return error
         self._absorb(action, replies)

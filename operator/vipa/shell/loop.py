@@ -21,7 +21,7 @@ from vipa.core.cluster import Key
 from vipa.core.record import Record
 from vipa.core.scope import Scope, everything
 from vipa.core.snapshot import Snapshot
-from vipa.shell.executor import Executor, Outcome, object_key
+from vipa.shell.executor import NO_MANDATE, Executor, Outcome, object_key
 from vipa.shell.metrics import Metrics
 from vipa.shell.store import Store
 
@@ -44,6 +44,7 @@ class Loop:
         self._executor = executor
         self._metrics = metrics
         self._open = False
+        self._leads = False
         self._scheduled = False
         self._stale = asyncio.Event()
         self._judged = asyncio.Event()
@@ -54,13 +55,30 @@ class Loop:
         store.on_record = self._record_seen
 
     def open(self) -> None:
-        """Everything has been listed: from here on absence means absence."""
+        """Everything has been listed: from here on absence means absence, and rounds are held.
+
+        Of a replica that does not lead they end with the plan: it stays warm, and writes nothing.
+        """
         self._open = True
+        self._store.mark_all()
+
+    def lead(self, term: int) -> None:
+        """Write from here on, beginning with what others have written: nothing moves because the
+        leader is another one (I4)."""
+        self._executor.lead(term)
+        self._leads = True
+        self._givers.clear()
+        self._store.adopt(term)
         self._retell()
         self._store.mark_all()
 
+    def follow(self) -> None:
+        """Write no more."""
+        self._leads = False
+        self._executor.follow()
+
     def _retell(self) -> None:
-        """The events of recent moves once more, at a start.
+        """The events of recent moves once more, at the start of a term.
 
         Status and events are written side by side: a status that tells of a move does not prove
         that its events arrived before a crash. What is there is refused by its name.
@@ -95,10 +113,13 @@ class Loop:
         free = {key for key in scope.vipas if not self._executor.writing_record(key)}
         moved = 0
         for action in plan.moves(snapshot, free):
+            if not self._leads:
+                self._metrics.shadowed()
+                continue
             former = store.world.records.get(action.key)
             self._givers[action.key] = (former.pod, former.owner_uid) if former else None
             self._executor.submit(action, store.seen_at.get(action.key, started))
-            moved += 1
+            moved += action.reason != act.TERM
         for key in free:
             store.seen_at.pop(key, None)
         self._judged.set()
@@ -152,6 +173,8 @@ class Loop:
             while self._scheduled:
                 await self._judged.wait()
             scope, self._store.stale = self._store.stale, Scope()
+            if not self._leads:
+                continue  # all of it is planned again when we do
             for part in slices(scope):
                 self.publish(part)
                 await asyncio.sleep(0)
@@ -196,6 +219,10 @@ class Loop:
     def done(self, result: Outcome) -> None:
         """Hear an outcome: wanted and acknowledged are compared again after each."""
         action, error = result.action, result.error
+        if error is not None and error.reason == NO_MANDATE:
+            if result.again:
+                self._store.mark(touched_by(action))
+            return
         self._metrics.action(action, error)
         record = isinstance(action, act.WriteRecord | act.DeleteRecord)
         giver = self._givers.pop(action.key, None) if record else None
@@ -218,7 +245,7 @@ class Loop:
         move = record.last_move
         if vipa is None or move is None or vipa.status.last_move == move:
             return
-        if action.reason in ("Repaired", "Created"):
+        if action.reason in ("Repaired", "Created", act.TERM):
             return
         self._seconds[action.key] = (record.fence, seconds)
         self._metrics.move(action.key, move, seconds)
@@ -245,6 +272,8 @@ class Loop:
         """A record that is not what we wrote: an administrator's, to be adopted or overruled."""
         if before is None or record.vipa_uid != before.vipa_uid:
             return
+        if not self._leads or record.term < self._store.settings.term:
+            return  # the leader's own, or a former one's that is seen only now
         if record.epoch > before.epoch and not self._executor.writing_record(record.vipa):
             vipa = self._store.world.vipas.get(record.vipa)
             if vipa is not None:

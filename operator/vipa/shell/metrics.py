@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter as Count
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from vipa.core import actions as act
 from vipa.core.cluster import Key
 from vipa.core.record import Move
 from vipa.k8s.client import ApiError
+from vipa.shell.elector import Elector
 from vipa.shell.store import Store
 
 TAKEOVER_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -52,6 +54,11 @@ class Metrics:
         self._actions = Counter(
             "sysplex_actions", "Writes.", ["kind", "outcome"], registry=self.registry
         )
+        self._shadowed = Counter(
+            "sysplex_shadow_actions",
+            "Record writes that a standby planned and left to the leader.",
+            registry=self.registry,
+        )
         self.loop_lag = Histogram(
             "sysplex_loop_lag_seconds", "Delay of a timer.", registry=self.registry
         )
@@ -66,9 +73,28 @@ class Metrics:
     def round(self, seconds: float) -> None:
         self._round.observe(seconds)
 
+    def shadowed(self) -> None:
+        self._shadowed.inc()
+
     def action(self, action: act.Action, error: ApiError | None) -> None:
         outcome = "ok" if error is None else str(error.status or "unreachable")
         self._actions.labels(action.kind, outcome).inc()
+
+
+class ElectionCollector(Collector):
+    """Whether this replica leads, and how often the leader has changed."""
+
+    def __init__(self, elector: Elector) -> None:
+        self._elector = elector
+
+    def collect(self) -> Iterator[Metric]:
+        leads = self._elector.mandate.until > time.monotonic()
+        yield GaugeMetricFamily("sysplex_leader", "1: this replica writes.", float(leads))
+        yield CounterMetricFamily(
+            "sysplex_leader_transitions",
+            "Terms of the Lease so far, of all replicas.",
+            self._elector.transitions,
+        )
 
 
 class StoreCollector(Collector):

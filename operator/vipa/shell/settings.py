@@ -5,25 +5,50 @@ from __future__ import annotations
 import logging
 import os
 import random
+import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import kopf
 
+from vipa.core.election import Rules, complaint
 from vipa.core.snapshot import Allowed, parse_allowed
 from vipa.k8s import names
+from vipa.k8s.leases import NAMESPACE, Place
+from vipa.shell.elector import Election
+
+RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`allowed`: the addresses that may be claimed. `port` 0: no health and metrics endpoint."""
+    """`allowed`: the addresses that may be claimed. `port` 0: no health and metrics endpoint.
+
+    `namespace`: of the operator, where its Lease is. `identity`: under which this replica stands
+    for election; empty: one that no other process ever has.
+    """
 
     allowed: tuple[Allowed, ...]
     kubeconfig: str | None = None
     context: str | None = None
     host: str = "0.0.0.0"
     port: int = 8080
+    namespace: str = NAMESPACE
+    identity: str = ""
+    rules: Rules = RULES
+
+    def __post_init__(self) -> None:
+        if (problem := complaint(self.rules)) is not None:
+            raise ValueError(problem)
+
+    @property
+    def standing(self) -> Election:
+        """For a whole process: asked twice it may be another identity."""
+        unique = f"{socket.gethostname()}_{secrets.token_hex(4)}"
+        place = Place(self.namespace)
+        return Election(identity=self.identity or unique, place=place, rules=self.rules)
 
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Options:
@@ -36,6 +61,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Options:
         allowed=allowed,
         host=env.get("VIPA_HTTP_HOST", "0.0.0.0"),
         port=int(env.get("VIPA_HTTP_PORT", "8080")),
+        namespace=env.get("POD_NAMESPACE", NAMESPACE),
     )
 
 

@@ -50,6 +50,9 @@ class Store:
         self.on_change: Callable[[], None] = lambda: None
         self.on_record: Callable[[Record | None, Record], None] = lambda old, new: None
         self.on_seen: Callable[[Object, bool], None] = lambda thing, gone: None
+        self.on_term: Callable[[], None] = lambda: None
+        # The highest term in a record, which ours has to be above: read by the elector's thread.
+        self.highest_term = 0
         self._now = now
         self._seen: dict[Ref, Seen] = {}
 
@@ -204,6 +207,14 @@ class Store:
         self.stale.add(touched)
         self.on_change()
 
+    def adopt(self, term: int) -> None:
+        """Begin a term: what is in the API counts, and no opinion of our own (I4).
+
+        Facts stay: which records and fences there were, when a node was last heard of.
+        """
+        self.settings = replace(self.settings, term=term)
+        bookkeeping.adopt(self.memory)
+
     def mark_all(self) -> None:
         self.mark(scopes.everything(self.world))
 
@@ -219,6 +230,9 @@ class Store:
             bookkeeping.gone(self.memory, record)
         else:
             bookkeeping.seen(self.memory, record)
+            if record.term > self.highest_term:
+                self.highest_term = record.term
+                self.on_term()
             self.on_record(before, record)
 
     def released(self, vipa: Key) -> None:
