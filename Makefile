@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit cluster demo bench format clean
+.PHONY: help setup test lint unit cluster demo bench bench-detection format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -48,6 +48,10 @@ demo: setup ## the product in a minute, on an embedded control plane (KEEP=1 lea
 bench: setup ## time of a takeover beside the floor and stock Kubernetes
 	@hack/controlplane binaries >/dev/null
 	$(BIN)/python hack/bench/takeover.py
+
+bench-detection: setup ## time from a silent node or a lost leader to the next owner
+	@hack/controlplane binaries >/dev/null
+	$(BIN)/python hack/bench/detection.py
 
 format: setup ## let ruff format and fix
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

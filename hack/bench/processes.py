@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -38,11 +38,11 @@ class Plane(NamedTuple):
 
 
 @asynccontextmanager
-async def control_plane(keep: bool) -> AsyncIterator[Plane]:
-    """A new one; `keep`: it stays when we are done."""
+async def control_plane(keep: bool, *flags: str) -> AsyncIterator[Plane]:
+    """A new one, with these flags; `keep`: it stays when we are done."""
     name = f"bench-{secrets.token_hex(3)}"
     try:
-        admin = await _tool("up", name, NO_HEARTBEATS)
+        admin = await _tool("up", name, *flags)
         yield Plane(name, admin, await _tool("install", name))
     finally:
         if not keep:
@@ -83,6 +83,10 @@ class Child:
         assert self._process.stdout is not None
         return self._process.stdout
 
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
     def check(self) -> None:
         if self._process.returncode is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
@@ -91,11 +95,11 @@ class Child:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Not given any processor time meanwhile; what is sent to it waits in its sockets."""
-        self._signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
         try:
             yield
         finally:
-            self._signal(signal.SIGCONT)
+            self.send(signal.SIGCONT)
 
     def ran(self) -> float:
         """Seconds of processor time of its main thread, where its event loop is."""
@@ -121,21 +125,23 @@ class Child:
             await asyncio.sleep(for_s / 5)
 
     async def end(self) -> None:
-        self._signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(GRACE_S):
                 await self._process.wait()
         except (TimeoutError, asyncio.CancelledError):
-            self._signal(signal.SIGKILL)
+            self.send(signal.SIGKILL)
             raise
 
-    def _signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
 
 
 @asynccontextmanager
-async def child(module: str, *arguments: str, heard: bool = False) -> AsyncIterator[Child]:
+async def child(
+    module: str, *arguments: str, heard: bool = False, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
     """`heard`: its standard output is read by us, else it goes into its log."""
     log = FOLDER / "logs" / f"{module.rpartition('.')[2]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +153,7 @@ async def child(module: str, *arguments: str, heard: bool = False) -> AsyncItera
             stdout=subprocess.PIPE if heard else errors,
             stderr=errors,
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             start_new_session=True,
         )
     made = Child(process, module, log)

@@ -99,7 +99,7 @@ async def measure(options: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
     FOLDER.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    async with processes.control_plane(options.keep) as plane:
+    async with processes.control_plane(options.keep, processes.NO_HEARTBEATS) as plane:
         bench = Bench(options, plane)
         await bench.run()
         version = await report.kubernetes(plane.admin)
