@@ -105,6 +105,7 @@ async def run(plane: Plane, repetitions: int) -> Seconds:
         replicas = await stack.enter_async_context(Replicas(plane, address))
         silence = await put_up(plane, standin, len(victims))
         stack.push_async_callback(silence.close)
+        await replicas.hot()
         for name in victims:
             await silence.sights.owner(name, (name,), OURS_WITHIN_S)
         report.say(f"{len(victims)} VIPAs stand, two replicas run")
@@ -174,8 +175,11 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     try:
         met = asyncio.run(measure(options))
+    except TimeoutError:
+        report.say(f"bench: what was waited for did not happen, see {FOLDER / 'logs'}")
+        return 1
     except (FailedError, ApiError, OSError) as error:
-        report.say(f"bench: {error or type(error).__name__}")
+        report.say(f"bench: {error}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         report.say("bench: broken off, everything that it started has ended")
