@@ -139,12 +139,14 @@ def test_an_event_counts_once_and_for_its_vipa(seen: ClusterWorld) -> None:
 
 def test_the_operators_own_account_is_found_beside_the_kubeconfig(tmp_path: Path) -> None:
     place = Place(kubeconfig=str(tmp_path / "kubeconfig"), context="c")
-    assert place.operator_arguments == ["--kubeconfig", place.path, "--context", "c"]
+    assert place.operator_path == place.path
+    assert place.operator_arguments("/copy") == ["--kubeconfig", "/copy", "--context", "c"]
     beside = tmp_path / "operator.kubeconfig"
     beside.touch()
-    assert place.operator_arguments == ["--kubeconfig", str(beside)]
+    assert place.operator_path == str(beside)
+    assert place.operator_arguments("/copy") == ["--kubeconfig", "/copy"]
     chosen = Place(kubeconfig=str(tmp_path / "kubeconfig"), operator_kubeconfig="/else")
-    assert chosen.operator_arguments == ["--kubeconfig", "/else"]
+    assert chosen.operator_path == "/else"
 
 
 def test_a_file_that_this_engine_cannot_run_is_skipped_with_the_reason() -> None:
@@ -156,6 +158,10 @@ def test_a_file_that_this_engine_cannot_run_is_skipped_with_the_reason() -> None
     strange = "  - {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\n"
     found = loader.loads(given + strange + "steps:\n- do: {kill: sysa}\n")
     assert engine.skips(found) == "this engine knows no Deployment"
+    probe = "{probe: {http: {port: 443, scheme: HTTPS}}}"
+    secret = f"  - {{kind: Sysplex, metadata: {{name: plex1}}, spec: {{monitor: {probe}}}}}\n"
+    found = loader.loads(given + secret + "steps:\n- do: {kill: sysa}\n")
+    assert "cannot speak TLS" in engine.skips(found)
 
 
 @pytest.fixture(scope="module")

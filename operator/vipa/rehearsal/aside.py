@@ -26,8 +26,7 @@ def by_the_way(world: Inventory, action: act.Action) -> bool:
             plex = world.sysplexes.get(action.key)
             return plex is not None and _bare(plex.status) == _bare(action.status)
         case act.WriteRecord():
-            record = world.records.get(action.key)
-            return record is not None and only_term(record, action.record)
+            return action.reason == act.TERM
     return False
 
 

@@ -130,8 +130,9 @@ class ClusterRun:
         await self._start()
 
     async def lose_leader(self) -> None:
-        """The next replica knows no more than a fresh one."""
-        await self.restart()
+        self.seen.begin()
+        await self._verbs.next_step()
+        await self._start(lost=True)
 
     async def blind(self, blind: bool) -> None:
         self.seen.begin()
@@ -169,10 +170,14 @@ class ClusterRun:
             await asyncio.sleep(GLANCE_S)
         return False
 
-    async def _start(self) -> None:
-        """An operator that does not start fails the rehearsal, not the engine."""
+    async def _start(self, *, lost: bool = False) -> None:
+        """An operator that does not start fails the rehearsal, not the engine. `lost`: another
+        replica takes over from the one that runs."""
         try:
-            await self.operator.start(sees=self._sees)
+            if lost:
+                await self.operator.give_way(sees=self._sees)
+            else:
+                await self.operator.start(sees=self._sees)
         except ProcessError as error:
             self.restless = (str(error),)
         else:

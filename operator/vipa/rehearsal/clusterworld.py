@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,7 +23,6 @@ from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.observation import Observation, Said
 
 Ref = tuple[str, Key]
-WRITTEN_ANEW = ("resourceVersion", "managedFields", "generation")
 STATUS_IS_THE_OPERATORS = ("Sysplex", "Stack", "VIPA", "VIPABackup")
 
 
@@ -98,7 +96,9 @@ class ClusterWorld:
         before = self.world.records.get(_vipa_of(ref))
         self._put(ref, raw)
         after = self.world.records.get(_vipa_of(ref))
-        if _by_the_operator(kind, known, raw) and not _only_marked(before, after):
+        if _by_the_operator(kind, known, raw) and not (
+            before and after and aside.only_term(before, after)
+        ):
             self._note(version, f"{'created' if known is None else 'changed'} {kind} {ref[1]}")
         if kind == "EndpointSlice" and after is not None and after != before:
             self._history.setdefault(after.vipa, [None]).append(after)
@@ -174,13 +174,6 @@ def _vipa_of(ref: Ref) -> Key:
     return Key(ref[1].namespace, ref[1].name.removesuffix(names.RECORD_SUFFIX))
 
 
-def _only_marked(before: Record | None, after: Record | None) -> bool:
-    """A new leader writes its term into every record, which changes nothing for anybody."""
-    if before is None or after is None or before.term == after.term:
-        return False
-    return after.says_as(replace(before, term=after.term))
-
-
 def _by_the_operator(
     kind: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> bool:
@@ -192,7 +185,7 @@ def _by_the_operator(
     if kind == "Pod":
         return _note_on(old) != _note_on(new) and new is not None
     if kind in ("Service", "EndpointSlice"):
-        return (_is_ours(old) or _is_ours(new)) and not _only_term(old, new)
+        return _is_ours(old) or _is_ours(new)
     return False
 
 
@@ -201,23 +194,6 @@ def _status(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     status = dict(raw.get("status") or {})
     found = [c for c in status.get("conditions") or () if c.get("type") != aside.CONDITION]
     return {**status, "conditions": found}
-
-
-def _only_term(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
-    """A record that was written anew under another term and says the same."""
-    if old is None or new is None:
-        return False
-    return _term(old) != _term(new) and _bare(old) == _bare(new)
-
-
-def _term(raw: Mapping[str, Any]) -> object:
-    return (raw["metadata"].get("annotations") or {}).get(names.TERM)
-
-
-def _bare(raw: Mapping[str, Any]) -> dict[str, Any]:
-    meta = {k: v for k, v in raw["metadata"].items() if k not in WRITTEN_ANEW}
-    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if k != names.TERM}
-    return {**raw, "metadata": {**meta, "annotations": notes}}
 
 
 def _note_on(pod: Mapping[str, Any] | None) -> object:

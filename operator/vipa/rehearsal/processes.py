@@ -30,6 +30,9 @@ READY_WITHIN_S = 30.0
 ENDED_WITHIN_S = 10.0
 POLL_S = 0.01
 TAIL = 2000
+# What an operator answers when it has listed everything, and when it is the one that writes.
+READY = ("/readyz", b"ok")
+LEADS = ("/metrics", b"\nsysplex_leader 1.0\n")
 
 
 class ProcessError(Exception):
@@ -124,19 +127,20 @@ class Forks:
 
 
 class Operator:
-    """The real operator. `kill` is a loss of power; `start` returns when it has listed all."""
+    """The real operator. `kill` is a loss of power; `start` returns when it has listed all and
+    holds the Lease."""
 
     def __init__(self, forks: Forks, place: list[str], allowed: tuple[str, ...]) -> None:
         self._forks = forks
-        # Of this engine alone. It is started again only when the former one is dead, whose Lease
-        # need not run out then.
-        identity = f"rehearsal-{secrets.token_hex(4)}"
-        self._arguments = ["operator", *place, "--host", "127.0.0.1", "--identity", identity]
+        self._arguments = ["operator", *place, "--host", "127.0.0.1"]
         for cidr in allowed:
             self._arguments += ["--allowed-cidr", cidr]
         self._http: aiohttp.ClientSession | None = None
         self._log = _new_log()
         self._process: Process | None = None
+        # Of this engine alone. It is started again only when the former one is dead, whose Lease
+        # need not run out then.
+        self._identity = _new_identity()
 
     @property
     def running(self) -> bool:
@@ -149,22 +153,40 @@ class Operator:
 
     async def start(self, *, sees: bool = True) -> None:
         """Raises ProcessError. One that does not see the API server is not waited for."""
+        port = self._spawn()
+        if sees:
+            await self._until(port, LEADS)
+
+    async def give_way(self, *, sees: bool = True) -> None:
+        """Another replica stands by, and the leader is killed: the Lease has to run out."""
+        former, self._identity = self._process, _new_identity()
+        port = self._spawn()
+        if sees:
+            await self._until(port, READY)
+        if former is not None:
+            await former.kill()
+        if sees:
+            await self._until(port, LEADS)
+
+    def _spawn(self) -> int:
         port = free_port()
-        self._process = self._forks.start([*self._arguments, "--port", str(port)], self._log)
-        if not sees:
-            return
+        arguments = [*self._arguments, "--identity", self._identity, "--port", str(port)]
+        self._process = self._forks.start(arguments, self._log)
+        return port
+
+    async def _until(self, port: int, sign: tuple[str, bytes]) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
-        while not await self._ready(port):
+        while not await self._says(port, *sign):
             if not self.running or time.monotonic() > deadline:
                 raise ProcessError(f"the operator did not become ready:\n{self.log()[-TAIL:]}")
             await asyncio.sleep(POLL_S)
 
-    async def _ready(self, port: int) -> bool:
+    async def _says(self, port: int, path: str, text: bytes) -> bool:
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2))
         try:
-            async with self._http.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                return answer.status == 200
+            async with self._http.get(f"http://127.0.0.1:{port}{path}") as answer:
+                return answer.status == 200 and text in await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
@@ -198,6 +220,10 @@ async def command(forks: Forks, arguments: list[str], within_s: float) -> tuple[
         return code, _read(log).strip()
     finally:
         os.unlink(log)
+
+
+def _new_identity() -> str:
+    return f"rehearsal-{secrets.token_hex(4)}"
 
 
 def _new_log() -> str:
