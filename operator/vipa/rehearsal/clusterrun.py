@@ -12,12 +12,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vipa.core.reasons import Candidate
 from vipa.k8s import names
 from vipa.k8s.client import ApiError, Client
 from vipa.rehearsal import steps as do
 from vipa.rehearsal.clusterobjects import LABEL, NAMESPACES
 from vipa.rehearsal.clusterverbs import Verbs
 from vipa.rehearsal.clusterworld import ClusterWorld
+from vipa.rehearsal.given import in_two
 from vipa.rehearsal.hearing import Hearing
 from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.observation import Observation
@@ -31,6 +33,8 @@ from vipa.rehearsal.watching import Watching
 HOLD_S = 1.0
 POLLED_S = 15.0
 GLANCE_S = 0.02
+JOINED_WITHIN_S = 60.0
+UNSETTLED = ("", Candidate.JOINING, Candidate.UNRESPONSIVE)
 COMMAND_WITHIN_S = 40.0
 # Ages are told in whole seconds, and what is written as one snapshot is of one age in the model.
 LATE_IN_A_SECOND = 0.6
@@ -98,9 +102,26 @@ class ClusterRun:
         await self._clear()
         self.operator.forget_log()
         self._fresh()
+        first, later = in_two(given)
         await _early_in_a_second()
-        await self._verbs.given(given)
+        await self._verbs.given(first)
         await self._start()
+        if later:
+            await self._joined()
+            await self.operator.kill()
+            await _early_in_a_second()
+            await self._verbs.objects_given(later)
+            await self._start()
+
+    async def _joined(self) -> None:
+        """Every stack of what is given has answered, and has waited as long as it has to."""
+        deadline = time.monotonic() + JOINED_WITHIN_S
+        while time.monotonic() < deadline and self.operator.running:
+            self._watching.check()
+            stacks = self.seen.world.stacks.values()
+            if not any(stack.status.reason in UNSETTLED for stack in stacks):
+                return
+            await asyncio.sleep(GLANCE_S)
 
     async def do(self, verbs: Sequence[Verb], *, live: bool) -> None:
         """Carry them out and come to rest; with `live` the operator sees one after the other."""

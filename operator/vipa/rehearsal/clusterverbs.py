@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vipa.core import spec
@@ -71,7 +71,10 @@ class Verbs:
         await asyncio.gather(*(self._node(name, zone) for name, zone in given.nodes.items()))
         started = (do.Start(stack=stack.name) for stack in given.stacks if stack.started)
         await asyncio.gather(*map(self._start, started))
-        for raw in given.objects:
+        await self.objects_given(given.objects)
+
+    async def objects_given(self, raws: Iterable[do.Raw]) -> None:
+        for raw in raws:
             verb = do.Apply(object=raw)
             await self.happen(verb)
             if self._seen.refusals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from yaml.nodes import Node
@@ -76,6 +77,24 @@ def _object(reader: Reader, node: Node) -> list[do.Raw]:
     if wrong := objects.issues(None, new):
         reader.say(node, f"{new['kind']} {new['metadata']['name']} would be refused: {wrong}")
     return [new]
+
+
+def in_two(given: Given) -> tuple[Given, tuple[do.Raw, ...]]:
+    """What has to settle before there are VIPAs, and what comes then, where there is a difference.
+
+    Stacks that answer a monitor or wait for a delay become Active one by one where time is real,
+    and a VIPA that is there already would go to the first of them.
+    """
+    if not any(_takes_time(raw) for raw in given.objects):
+        return given, ()
+    later = tuple(raw for raw in given.objects if raw["kind"] in ("VIPA", "VIPABackup"))
+    first = tuple(raw for raw in given.objects if raw not in later)
+    return replace(given, objects=first), later
+
+
+def _takes_time(raw: do.Raw) -> bool:
+    fields = raw.get("spec") or {}
+    return raw["kind"] == "Sysplex" and bool(fields.get("monitor") or fields.get("joinDelay"))
 
 
 def with_sysplex(given: Given) -> Given:

@@ -31,9 +31,9 @@ class Standin:
         self._server: asyncio.Server | None = None
         self._work: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> str:
-        """HOST:PORT."""
-        self._server = await asyncio.start_server(self._connected, HERE, 0, limit=LIMIT)
+    async def open(self, port: int = 0) -> str:
+        """HOST:PORT; port 0 is any that is free."""
+        self._server = await asyncio.start_server(self._connected, HERE, port, limit=LIMIT)
         return f"{HERE}:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:
