@@ -1,6 +1,7 @@
 """The demo: `make demo`, or `make demo KEEP=1` to go on playing.
 
-With the demo kept: `hack/demo fail|recover STACK`, `hack/demo down|up NODE`, `hack/demo --stop`.
+With the demo kept: `hack/demo fail|recover STACK`, `hack/demo down|up|silence|speak NODE`,
+`hack/demo --stop`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import signal
 import sys
 import time
 
+from heart import live
 from scene import (
     HOME,
     NAMESPACE,
     PLANE,
     ROOT,
-    Operator,
+    SILENT,
+    STANDIN,
+    Replicas,
     Scene,
-    detach,
     end_detached,
-    keep_alive,
     plane,
+    start_heart,
 )
 from story import Broken, Story
 
@@ -34,7 +37,7 @@ Left running. To play:
   .venv/bin/vipa status
   .venv/bin/vipa explain web
   .venv/bin/vipa simulate --fail zone/zone-a
-  .venv/bin/python hack/demo fail sysa       (recover sysa, down n1, up n1)
+  .venv/bin/python hack/demo fail sysa       (recover sysa, down|up|silence|speak n1)
   .venv/bin/python hack/demo --stop          ends all of it
 """
 
@@ -44,35 +47,42 @@ async def perform(keep: bool) -> int:
     end_detached()
     HOME.mkdir(parents=True, exist_ok=True)
     kubeconfig = plane("up", PLANE)
-    operator = Operator(plane("install", PLANE))
+    replicas = Replicas(plane("install", PLANE))
     scene = await Scene.open(kubeconfig)
-    story = Story(scene, operator, kubeconfig)
+    story = Story(scene, replicas, kubeconfig)
     kept = False
     try:
-        operator.start()
+        start_heart(kubeconfig)
+        replicas.start()
         await scene.put_up()
-        await asyncio.to_thread(
-            plane, "kubectl", PLANE, "apply", "--server-side", "-f", str(ROOT / "examples")
-        )
-        story.say("control plane, CRDs and operator are up; examples/ is applied", "bold")
+        await apply("sysplex.yaml")
+        await scene.joined()
+        await apply("")
+        text = "control plane, CRDs and two replicas of the operator are up; examples/ is applied"
+        story.say(text, "bold")
         await story.run()
         story.table()
         print(f"\n{len(story.moves)} moves, {time.monotonic() - began:.0f} s in all")
         kept = keep
-    except Broken as error:
-        print(f"demo: {error}; see build/demo/operator.log", file=sys.stderr)
+    except (Broken, TimeoutError) as error:
+        what = error or "what was waited for did not happen"
+        print(f"demo: {what}; see build/demo/operator-*.log", file=sys.stderr)
         return 1
     finally:
         await scene.close()
-        if kept:
-            detach("--heartbeats", kubeconfig)
-        else:
-            operator.end()
+        if not kept:
+            replicas.end()
+            end_detached()
             plane("down", PLANE)
             shutil.rmtree(HOME, ignore_errors=True) if sys.exc_info()[0] is None else None
     if kept:
         print(KEPT.format(kubeconfig=kubeconfig))
     return 0
+
+
+async def apply(name: str) -> None:
+    path = str(ROOT / "examples" / name)
+    await asyncio.to_thread(plane, "kubectl", PLANE, "apply", "--server-side", "-f", path)
 
 
 async def play(verb: str, name: str) -> int:
@@ -88,6 +98,10 @@ async def play(verb: str, name: str) -> int:
                 await scene.node(name, "Unknown")
             case "up":
                 await scene.node(name, "True")
+            case "silence":
+                scene.silence(name)
+            case "speak":
+                scene.silence()
     finally:
         await scene.close()
     print(f"{verb} {name}: see `kubectl get vipas -n {NAMESPACE}`")
@@ -102,14 +116,16 @@ def _terminated(number: int, _: object) -> None:
 def main() -> int:
     signal.signal(signal.SIGTERM, _terminated)
     parser = argparse.ArgumentParser(prog="hack/demo", description=__doc__)
-    parser.add_argument("verb", nargs="?", choices=["fail", "recover", "down", "up"])
-    parser.add_argument("name", nargs="?", help="a stack (fail, recover) or a node (down, up)")
+    parser.add_argument(
+        "verb", nargs="?", choices=["fail", "recover", "down", "up", "silence", "speak"]
+    )
+    parser.add_argument("name", nargs="?", help="a stack (fail, recover) or a node (the others)")
     parser.add_argument("--keep", action="store_true", help="leave everything running")
     parser.add_argument("--stop", action="store_true", help="end what --keep left running")
-    parser.add_argument("--heartbeats", metavar="KUBECONFIG", help=argparse.SUPPRESS)
+    parser.add_argument("--heart", metavar="KUBECONFIG", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.heartbeats:
-        asyncio.run(keep_alive(options.heartbeats))
+    if options.heart:
+        asyncio.run(live(options.heart, STANDIN, SILENT))
     elif options.stop:
         end_detached()
         plane("down", PLANE)

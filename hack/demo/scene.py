@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from vipa.k8s import access, names
 from vipa.k8s.client import ApiError, Client
 from vipa.rehearsal.stage import Stage
+from vipa.rehearsal.standin import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "build" / "demo"
@@ -21,6 +24,9 @@ PLANE = "demo"
 NAMESPACE = "default"
 ALLOWED = "198.51.100.0/24"
 PORT = 18480
+STANDIN = 18490
+SILENT = HOME / "silent"
+LEADS_WITHIN_S = 20.0
 STACKS = {"sysa": "n1", "sysb": "n2", "sysc": "n3"}
 ZONES = {"n1": "zone-a", "n2": "zone-a", "n3": "zone-b"}
 
@@ -34,28 +40,81 @@ def plane(*arguments: str) -> str:
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
 
 
-class Operator:
+class Replica:
     """`vipa operator` as a process, with the account that it has in a cluster."""
 
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: str, number: int) -> None:
+        self.number = number
         self._kubeconfig = kubeconfig
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        HOME.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "vipa", "operator", "--kubeconfig", self._kubeconfig]
-        command += ["--allowed-cidr", ALLOWED, "--host", "127.0.0.1", "--port", str(PORT)]
-        with (HOME / "operator.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
-            )
-        (HOME / "operator.pid").write_text(str(self._process.pid))
+        command += ["--allowed-cidr", ALLOWED, "--host", "127.0.0.1"]
+        command += ["--port", str(PORT + self.number)]
+        log = HOME / f"operator-{self.number}.log"
+        self._process = launch(command, log, {VARIABLE: f"127.0.0.1:{STANDIN}"})
+        (HOME / f"operator-{self.number}.pid").write_text(str(self._process.pid))
 
     def end(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(15)
             self._process = None
+
+    def shows(self, path: str, text: str) -> bool:
+        """Whether its endpoint answers, and with this text."""
+        url = f"http://127.0.0.1:{PORT + self.number}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=1) as reply:
+                return text in reply.read().decode()
+        except OSError:
+            return False
+
+
+class Replicas:
+    """Two of them: one writes, the other one is hot."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._all = [Replica(kubeconfig, number) for number in range(2)]
+
+    def start(self) -> None:
+        for one in self._all:
+            one.start()
+
+    async def leader(self) -> Replica:
+        """Whoever writes, once the other one is ready to. Raises TimeoutError."""
+        async with asyncio.timeout(LEADS_WITHIN_S):
+            while True:
+                leads = [one for one in self._all if one.shows("/metrics", "sysplex_leader 1.0")]
+                if len(leads) == 1 and all(one.shows("/readyz", "") for one in self._all):
+                    return leads[0]
+                await asyncio.sleep(0.1)
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        for one in self._all:
+            one.end(number)
+
+
+def launch(command: list[str], log: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that Ctrl-C is ours alone to hear."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as said:
+        return subprocess.Popen(
+            command,
+            stdout=said,
+            stderr=said,
+            cwd=ROOT,
+            env={**os.environ, **env},
+            start_new_session=True,
+        )
+
+
+def start_heart(kubeconfig: str) -> None:
+    """Nodes that beat and pods that answer, until `end_detached`."""
+    command = [sys.executable, str(Path(__file__).parent), "--heart", kubeconfig]
+    process = launch(command, HOME / "heart.log", {})
+    (HOME / "heart.pid").write_text(str(process.pid))
 
 
 class Scene:
@@ -68,12 +127,9 @@ class Scene:
     @classmethod
     async def open(cls, kubeconfig: str) -> Scene:
         client = Client(await access.from_kubeconfig(kubeconfig))
-        stage = Stage(client)
-        await stage.open()
-        return cls(client, stage)
+        return cls(client, Stage(client))
 
     async def close(self) -> None:
-        await self.stage.close()
         await self.client.close()
 
     async def put_up(self) -> None:
@@ -85,6 +141,17 @@ class Scene:
                 for stack, node in STACKS.items()
             )
         )
+
+    async def joined(self) -> None:
+        """Return when every stack is Active. Raises TimeoutError."""
+        async with asyncio.timeout(LEADS_WITHIN_S):
+            while True:
+                with contextlib.suppress(ApiError):  # the kind is a moment old
+                    body = await self.client.request("GET", names.path("Stack", NAMESPACE))
+                    phases = [(one.get("status") or {}).get("phase") for one in body["items"]]
+                    if phases == ["Active"] * len(STACKS):
+                        return
+                await asyncio.sleep(0.05)
 
     async def vipas(self) -> dict[str, dict[str, Any]]:
         body = await self.client.request("GET", names.path("VIPA", NAMESPACE))
@@ -99,46 +166,15 @@ class Scene:
     async def node(self, name: str, status: str) -> None:
         await self.stage.node_ready(name, status)
 
-
-async def keep_alive(kubeconfig: str) -> None:
-    """Heartbeats for the nodes that report, until ended: what their kubelets would send."""
-    scene = await Scene.open(kubeconfig)
-    try:
-        while True:
-            try:
-                await _beat(scene)
-            except ApiError as error:
-                if not error.unreachable:
-                    raise
-            await asyncio.sleep(3)
-    finally:
-        await scene.close()
-
-
-async def _beat(scene: Scene) -> None:
-    body = await scene.client.request("GET", names.path("Node"))
-    for item in body["items"]:
-        ready = [c["status"] for c in item["status"]["conditions"] if c["type"] == "Ready"]
-        if ready == ["True"]:
-            await scene.stage.renew(item["metadata"]["name"])
-
-
-def detach(*arguments: str) -> None:
-    """Start this program again, to live on when we are gone."""
-    with (HOME / "heart.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent), *arguments],
-            stdout=log,
-            stderr=log,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    (HOME / "heart.pid").write_text(str(process.pid))
+    @staticmethod
+    def silence(*nodes: str) -> None:
+        """These nodes, and no others, neither send heartbeats nor answer for their pods."""
+        SILENT.write_text(" ".join(nodes))
 
 
 def end_detached() -> None:
     """End what `--keep` left running."""
-    for name in ("operator", "heart"):
+    for name in ("operator-0", "operator-1", "heart"):
         path = HOME / f"{name}.pid"
         if path.exists():
             pid = int(path.read_text())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
-from scene import NAMESPACE, ROOT, Operator, Scene
+from scene import NAMESPACE, ROOT, Replicas, Scene
 
 WITHIN_S = 15.0
 CALM_S = 1.0
@@ -32,9 +32,9 @@ class Broken(Exception):
 class Story:
     """Tells each step, waits for what must follow, and collects the moves."""
 
-    def __init__(self, scene: Scene, operator: Operator, kubeconfig: str) -> None:
+    def __init__(self, scene: Scene, replicas: Replicas, kubeconfig: str) -> None:
         self._scene = scene
-        self._operator = operator
+        self._replicas = replicas
         self._kubeconfig = kubeconfig
         self._console = Console(highlight=False)
         self._began = time.monotonic()
@@ -85,17 +85,34 @@ class Story:
         await self.tell("stack sysa fails its readiness", lambda: scene.fail("sysa"), **away)
         await self.tell("sysa returns and takes back", lambda: scene.recover("sysa"), **home)
         await self.tell(
-            "node n1 falls silent: its VIPAs spread, each by its own chain",
+            "node n1 is called Unknown: its VIPAs spread, each by its own chain",
             lambda: stage.node("n1", "Unknown"),
             **away,
         )
         await self.tell("node n1 is back", lambda: stage.node("n1", "True"), **home)
+        await self._silent_node(home)
         moved = {**home, "db": "sysc"}
         await self.tell("planned: vipa move db --to sysc", self._move, **moved)
-        await self.tell("the operator is killed (SIGKILL) and started again", self._kill, **moved)
         after = {"web": "sysb", "db": "sysc", "mq": "sysc"}
-        await self.tell("and it still watches: sysa fails", lambda: scene.fail("sysa"), **after)
-        await self.tell("sysa returns", lambda: scene.recover("sysa"), **moved)
+        await self.tell(
+            "the leading operator is killed (SIGKILL) while sysa fails", self._kill, **after
+        )
+        await self.tell("sysa returns; the other operator leads", self._recover, **moved)
+        text = "both operators are killed (SIGKILL) and started again"
+        await self.tell(text, self._kill_both, **moved)
+
+    async def _silent_node(self, home: dict[str, str]) -> None:
+        """No word from it: Kubernetes would call it Ready for 50 s more."""
+
+        async def silence() -> None:
+            self._scene.silence("n1")
+
+        async def speak() -> None:
+            self._scene.silence()
+
+        text = "node n1 falls silent, its pods still say Ready: the monitor finds it"
+        await self.tell(text, silence, web="sysb", db="sysb", mq="sysc")
+        await self.tell("node n1 answers again", speak, **home)
 
     async def _move(self) -> None:
         command = [sys.executable, "-m", "vipa", "move", "db", "--to", "sysc", "-n", NAMESPACE]
@@ -107,11 +124,21 @@ class Story:
             raise Broken(f"vipa move: {done.stderr.strip()}")
 
     async def _kill(self) -> None:
-        """Long enough for anything that wanted to move to do so."""
-        self._operator.end(9)
+        leader = await self._replicas.leader()
+        leader.end(9)
+        await self._scene.fail("sysa")
+        leader.start()
+
+    async def _kill_both(self) -> None:
+        """Until one of them leads again and has had the time to move whatever it wanted to."""
+        self._replicas.end(9)
+        self._replicas.start()
+        await self._replicas.leader()
         await asyncio.sleep(CALM_S)
-        self._operator.start()
-        await asyncio.sleep(2 * CALM_S)
+
+    async def _recover(self) -> None:
+        await self._replicas.leader()
+        await self._scene.recover("sysa")
 
     def table(self) -> None:
         table = Table(title="Moves", box=None, header_style="bold", title_justify="left")
