@@ -17,10 +17,10 @@ from vipa.core.probing import Answer
 from vipa.core.resources import Monitor, Probe, Sysplex
 from vipa.core.snapshot import Settings
 from vipa.shell import flights
-from vipa.shell.dialling import Exhausted
 from vipa.shell.lateness import TEXT
 from vipa.shell.monitor import BEAT_S, Prober
 from vipa.shell.store import Store
+from vipa.shell.wire import Exhausted
 
 EVERY_2S = Monitor(probe=Probe(80), interval=2.0, timeout=0.3)
 PLEX = Sysplex(key=key("plex1"), monitor=EVERY_2S)

@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from vipa.core.resources import Probe
-from vipa.shell import dialling
-from vipa.shell.dialling import Dial, Exhausted
+from vipa.shell import dialling, wire
+from vipa.shell.dialling import Dial
 from vipa.shell.probe import ask, status_in
+from vipa.shell.wire import RESET, Exhausted
 
 LONG = 10.0
 SHORT = 0.1
@@ -275,7 +276,7 @@ def test_connection_reset_says_so() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         raw = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, dialling.RESET)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     assert probed(serve) == "connection reset"
 
@@ -385,6 +386,15 @@ def test_peer_that_never_shakes_hands_is_connected_but_silent() -> None:
 
 def test_plain_question_to_a_tls_server_is_no_answer(tls: ssl.SSLContext) -> None:
     assert probed(mute, scheme="HTTP", tls=tls) != ""
+
+
+# Where there is no epoll
+
+
+def test_without_epoll_the_loop_itself_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "HAS_EPOLL", False)
+    assert probed(saying(b"HTTP/1.1 20", b"4 Fine\r\n\r\n", pause=0.01)) == ""
+    assert probed(mute, timeout=SHORT) == "connected, but no answer within 100 ms"
 
 
 # The stand-in

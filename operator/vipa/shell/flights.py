@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from vipa.core.resources import Probe
-from vipa.shell.dialling import Exhausted
 from vipa.shell.schedule import Target
+from vipa.shell.wire import Exhausted
 
 log = logging.getLogger(__name__)
 

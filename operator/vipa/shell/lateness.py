@@ -51,6 +51,8 @@ class Stalls:
     def longest(self, since: float, now: float) -> float:
         """The longest stall that ended after `since`; one that goes on counts as far as it got."""
         going_on = 0.0 if self._expected is None else now - self._expected
+        if not self._stalls:  # as nearly always; this is asked for every probe
+            return going_on if going_on > 0.0 else 0.0
         ended = (length for at, length in self._stalls if at >= since)
         return max(going_on, *ended, 0.0)
 
@@ -65,9 +67,9 @@ class Lateness:
 
     def count(self, plex: Key, late: bool, stacks: int) -> None:
         """One more probe in a Sysplex of so many stacks."""
-        before = self._shares.get(plex, 0.0)
-        if not (late or before):
+        if not late and plex not in self._shares:
             return
+        before = self._shares.get(plex, 0.0)
         weight = 1 / max(FEWEST, ROUNDS * stacks)
         share = before + (late - before) * weight
         self._shares[plex] = share

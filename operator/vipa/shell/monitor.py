@@ -23,13 +23,13 @@ from vipa.core.resources import Monitor, Sysplex
 from vipa.shell import schedule
 from vipa.shell.claims import Claims
 from vipa.shell.flights import Ask, Flights, Landing, room
-from vipa.shell.lateness import Lateness, Stalls, bound
+from vipa.shell.lateness import Lateness, Stalls
 from vipa.shell.probemetrics import Counted, ProbeMetrics
 from vipa.shell.schedule import Schedule, Target
 from vipa.shell.store import Store
 
-# Probes that are due within this time start together: fewer wake-ups, at the same cost for each.
-GRAIN_S = 0.005
+# Probes that are due within this time start together: a wake-up costs as much as several of them.
+GRAIN_S = 0.01
 # The timer runs at least this often, to notice that the loop was stuck.
 BEAT_S = 0.025
 
@@ -169,11 +169,10 @@ class Prober:
         target, at = probe.target, self._clock()
         if not target.current:
             return
-        allowed = bound(target.monitor)
         late = (
             probe.error is None
-            or probe.started - probe.due > allowed
-            or self._stalls.longest(probe.started, at) > allowed
+            or probe.started - probe.due > target.allowed
+            or self._stalls.longest(probe.started, at) > target.allowed
         )
         self.lateness.count(target.plex, late, self._schedule.size(target.plex))
         counted = Counted.UNCOUNTED

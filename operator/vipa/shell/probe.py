@@ -6,7 +6,6 @@ import asyncio
 import errno
 import functools
 import os
-import socket
 import ssl
 import urllib.parse
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TypeVar
 from vipa.core.resources import Probe
 from vipa.shell import dialling
 from vipa.shell.dialling import Dial
+from vipa.shell.wire import Wire
 
 T = TypeVar("T")
 
@@ -31,17 +31,17 @@ SWITCHED = 101
 async def ask(dial: Dial, ip: str, probe: Probe, timeout: float) -> str:  # noqa: ASYNC109
     """Empty: it answered; else the error. `timeout` in seconds covers everything.
 
-    Raises dialling.Exhausted where nobody was asked.
+    Raises wire.Exhausted where nobody was asked.
     """
     reached = False
     try:
         async with asyncio.timeout(timeout):
-            sock = await dial(ip, probe.port)
+            wire = await dial(ip, probe.port)
             reached = True
             try:
-                return await _question(sock, ip, probe) if probe.scheme else ""
+                return await _question(wire, ip, probe) if probe.scheme else ""
             finally:
-                dialling.drop(sock)
+                wire.drop()
     except TimeoutError as error:
         # A connect may time out by itself (ETIMEDOUT), before our own time is over.
         if error.errno is not None:
@@ -75,12 +75,12 @@ def _quoted(path: str) -> str:
     return urllib.parse.quote(path, safe="/%?[]@!$&'()*+,;=:~")
 
 
-async def _question(sock: socket.socket, ip: str, probe: Probe) -> str:
-    wire: _Plain | _Secure = _Plain(sock)
+async def _question(wire: Wire, ip: str, probe: Probe) -> str:
+    channel: Wire | _Secure = wire
     if probe.scheme == "HTTPS":
-        wire = _Secure(sock)
-        await wire.shake_hands()
-    await wire.send(
+        channel = _Secure(wire)
+        await channel.shake_hands()
+    await channel.send(
         f"GET {_quoted(probe.path)} HTTP/1.1\r\n"
         f"Host: {dialling.authority(ip, probe.port)}\r\n"
         "User-Agent: sysplex-vipa-monitor\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
@@ -89,7 +89,7 @@ async def _question(sock: socket.socket, ip: str, probe: Probe) -> str:
     while (status := status_in(head)) is None:
         if len(head) >= ANSWER_MAX:
             raise _NoAnswer(f"no HTTP status within {ANSWER_MAX // 1024} KiB")
-        more = await wire.receive(min(READ, ANSWER_MAX - len(head)))
+        more = await channel.receive(min(READ, ANSWER_MAX - len(head)))
         if not more:
             raise _NoAnswer("connection closed without an answer")
         head += more
@@ -118,19 +118,6 @@ def status_in(head: bytes) -> int | None:
             return None
 
 
-class _Plain:
-    """A connection as it is."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    async def send(self, data: bytes) -> None:
-        await dialling.send(self._sock, data)
-
-    async def receive(self, at_most: int) -> bytes:
-        return await dialling.receive(self._sock, at_most)
-
-
 def _context() -> ssl.SSLContext:
     """Certificates are not verified, as by a kubelet: whether a stack answers is all that is asked.
 
@@ -148,8 +135,8 @@ _CONTEXT = _context()
 class _Secure:
     """TLS over a connection, by buffers in memory: what is read stays bounded."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = _CONTEXT.wrap_bio(self._incoming, self._outgoing)
         self._left = HANDSHAKE_MAX
@@ -178,7 +165,7 @@ class _Secure:
                 return done
             if self._left <= 0:
                 raise _NoAnswer(f"no HTTP status within {HANDSHAKE_MAX // 1024} KiB of TLS")
-            more = await dialling.receive(self._sock, READ)
+            more = await self._wire.receive(READ)
             self._left -= len(more)
             if more:
                 self._incoming.write(more)
@@ -187,4 +174,4 @@ class _Secure:
 
     async def _flush(self) -> None:
         if data := self._outgoing.read():
-            await dialling.send(self._sock, data)
+            await self._wire.send(data)

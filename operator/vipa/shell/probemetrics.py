@@ -58,18 +58,20 @@ class ProbeMetrics:
         )
         dark.set_function(blind)
         # Looking up a child costs as much as all the rest of an observation.
-        self._children: dict[tuple[Key, Counted], Histogram] = {}
+        self._children: dict[Key, dict[str, Histogram]] = {}
 
     def probe(self, plex: Key, counted: Counted, seconds: float, *, late: bool) -> None:
-        child = self._children.get((plex, counted))
-        if child is None:
-            child = self._children[plex, counted] = self._seconds.labels(*plex, counted)
-        child.observe(seconds)
+        children = self._children.get(plex)
+        if children is None:
+            children = self._children[plex] = {
+                one.value: self._seconds.labels(*plex, one) for one in Counted
+            }
+        children[counted.value].observe(seconds)
         if late:
             self._late.labels(*plex).inc()
 
     def forget(self, plex: Key) -> None:
-        for counted in Counted:
-            if self._children.pop((plex, counted), None) is not None:
+        if self._children.pop(plex, None) is not None:
+            for counted in Counted:
                 self._seconds.remove(*plex, counted)
         self._late.remove(*plex)

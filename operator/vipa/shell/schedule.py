@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 
 from vipa.core.cluster import Key, Pod
 from vipa.core.resources import Monitor
+from vipa.shell import lateness
 
 
 @dataclass(eq=False, slots=True)
 class Target:
     """A pod at an address, to be asked so. All times are monotonic seconds.
 
-    `busy`: a probe is in flight or waits for its turn. `current` False: not to be asked any more.
+    `allowed`: how late a probe of it may be. `busy`: a probe is in flight or waits for its turn.
+    `current` False: not to be asked any more.
     """
 
     pod: Key
@@ -29,6 +31,7 @@ class Target:
     ip: str
     plex: Key
     monitor: Monitor
+    allowed: float
     due: float = 0.0
     busy: bool = False
     current: bool = field(default=True)
@@ -50,7 +53,14 @@ def target(pod: Pod, monitor: Monitor | None) -> Target | None:
     if monitor is None or pod.ended or not pod.ips or not pod.node or not pod.stack:
         return None
     plex = Key(pod.key.namespace, pod.sysplex)
-    return Target(pod=pod.key, uid=pod.uid, ip=pod.ips[0], plex=plex, monitor=monitor)
+    return Target(
+        pod=pod.key,
+        uid=pod.uid,
+        ip=pod.ips[0],
+        plex=plex,
+        monitor=monitor,
+        allowed=lateness.bound(monitor),
+    )
 
 
 def jitter(uid: str) -> float:
