@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit cluster demo bench bench-detection format clean
+.PHONY: help setup test lint unit cluster demo bench bench-detection bench-probes format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +52,9 @@ bench: setup ## time of a takeover beside the floor and stock Kubernetes
 bench-detection: setup ## time from a silent node or a lost leader to the next owner
 	@hack/controlplane binaries >/dev/null
 	$(BIN)/python hack/bench/detection.py
+
+bench-probes: setup ## what it costs to ask 5,000 stacks
+	$(BIN)/python hack/bench/probes.py
 
 format: setup ## let ruff format and fix
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -126,35 +126,43 @@ def show(run: Run) -> None:
 
 
 def write_docs(run: Run) -> None:
-    """Put the tables between their markers; everything around them stays."""
-    text = DOCS.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        say(f"{DOCS} has no markers {BEGIN} ... {END}: left alone")
+    put(BEGIN, END, markdown(run))
+
+
+def put(begin: str, end: str, tables: str) -> None:
+    """Put tables between their markers in the docs; everything around them stays."""
+    before, found, rest = DOCS.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        say(f"{DOCS} has no markers {begin} ... {end}: left alone")
         return
-    DOCS.write_text(f"{before}{BEGIN}\n\n{markdown(run)}\n{END}{after}")
+    DOCS.write_text(f"{before}{begin}\n\n{tables}\n{end}{after}")
 
 
 def markdown(run: Run) -> str:
-    here = run.machine
     lines = [
-        f"`{run.command}` on {here['date']}, {run.seconds:.0f} s: {here['cpu']}, "
-        f"{here['cores']} cores, Linux {here['kernel']}, Python {here['python']}, "
-        f"Kubernetes {here['kubernetes']}.",
+        ran(run.command, run.machine, run.seconds),
         "",
-        _line(HEAD),
-        _line(("---", "--:", "---", "--:", "--:", "---", "--:")),
-        *map(_line, rows(run.found)),
+        line(HEAD),
+        line(("---", "--:", "---", "--:", "--:", "---", "--:")),
+        *map(line, rows(run.found)),
         "",
-        _line(("ratio", "measured", "wanted at most", "met")),
-        _line(("---", "--:", "--:", "---")),
+        line(("ratio", "measured", "wanted at most", "met")),
+        line(("---", "--:", "--:", "---")),
     ]
     for wish in run.wishes:
         word = "yes" if wish.met else "no"
-        lines.append(_line((wish.name, f"{wish.value:.2f}", f"{wish.at_most:.2f}", word)))
+        lines.append(line((wish.name, f"{wish.value:.2f}", f"{wish.at_most:.2f}", word)))
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: Iterable[str]) -> str:
+def ran(command: str, here: Mapping[str, str], seconds: float) -> str:
+    """What was run, when, for how long, and on what."""
+    return (
+        f"`{command}` on {here['date']}, {seconds:.0f} s: {here['cpu']}, {here['cores']} cores, "
+        f"Linux {here['kernel']}, Python {here['python']}, Kubernetes {here['kubernetes']}."
+    )
+
+
+def line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
