@@ -8,6 +8,7 @@ that looks only at what changed arrives at the same world as one that plans ever
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from vipa.core import actions as act
-from vipa.core import judging, outcome
+from vipa.core import judging, monitor, outcome
 from vipa.core import memory as bookkeeping
 from vipa.core import plan as planning
 from vipa.core.cluster import Key
 from vipa.core.inventory import Inventory, Object
+from vipa.core.probing import Tally
 from vipa.core.record import Record
-from vipa.core.scope import Scope, absorb, everything
+from vipa.core.scope import Scope, absorb, everything, of_stack
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import invariants, proofs, remembering
 from vipa.rehearsal import steps as do
@@ -65,13 +67,35 @@ HOME = obj(
 )  # fmt: skip
 SHARED = obj("VIPABackup", "shared", sysplex="plex1", vipas=["db"], ranking=ranks(("sysa", 7)))
 PLEX = obj("Sysplex", "plex1")
-GIVEN = Given(
-    nodes=NODES,
-    stacks=tuple(
-        GivenStack(name=name, node=node, started=name != "sysd") for name, node in HOMES.items()
-    ),
-    objects=(PLEX, WEB, DB, HOME, SHARED),
+MONITOR = {"probe": {"tcp": {"port": 8080}}, "failureThreshold": 2}
+DAMPING = {"failures": 2, "window": "1m", "quarantine": "5s"}
+# What a group may be told to watch for; the first of them, nothing.
+SAYINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"monitor": MONITOR},
+    {"monitor": {**MONITOR, "onUnresponsive": "LeaveUntilJoined", "holdLimit": "10s"}},
+    {"monitor": {**MONITOR, "onUnresponsive": "Report"}, "joinDelay": "2s"},
+    {"joinDelay": "3s", "damping": DAMPING},
+    {"monitor": MONITOR, "joinDelay": "1s", "damping": DAMPING},
 )
+TRIED = SAYINGS if os.environ.get("VIPA_WALK_GROUPS") else SAYINGS[:1]
+
+
+def group(saying: dict[str, Any]) -> dict[str, Any]:
+    """The Sysplex, with everything else that it may say taken back."""
+    nothing = dict.fromkeys(("monitor", "joinDelay", "damping"))
+    return obj("Sysplex", "plex1", **{**nothing, **saying})
+
+
+def given(saying: dict[str, Any]) -> Given:
+    return Given(
+        nodes=NODES,
+        stacks=tuple(
+            GivenStack(name=name, node=node, started=name != "sysd") for name, node in HOMES.items()
+        ),
+        objects=(obj("Sysplex", "plex1", **saying), WEB, DB, HOME, SHARED),
+    )
+
 
 stacks = st.sampled_from(STACKS)
 nodes = st.sampled_from(tuple(NODES))
@@ -84,6 +108,10 @@ pods = st.builds(
     st.sampled_from((do.Stop, do.Kill, do.Fail, do.Fail, do.Recover, do.Recover)),
     stacks,
 )
+hearing = st.builds(
+    lambda verb, stack: verb(stack=stack), st.sampled_from((do.Deaf, do.Deaf, do.Hears)), stacks
+)
+lengths = st.sampled_from((0.3, 0.5, 1.0, 1.3, 2.0, 3.5, 6.0, 12.0, 61.0))
 starts = st.builds(
     lambda stack, node, second: do.Start(
         stack=stack, node=node, pod=f"{stack}-2" if second else stack
@@ -162,6 +190,7 @@ commands = st.one_of(
         st.booleans(),
     ),
     st.builds(lambda name: do.Unpin(vipa=Key("default", name)), names),
+    st.builds(lambda stack, joins: do.Member(stack=stack, joins=joins), stacks, st.booleans()),
 )
 deletions = st.builds(
     lambda what: do.Delete(kind=what[0], key=Key("default" if what[0] != "Node" else "", what[1])),
@@ -175,6 +204,7 @@ deletions = st.builds(
 )
 creations = st.one_of(
     st.sampled_from([do.Apply(object=one) for one in (WEB, DB, HOME, SHARED, PLEX)]),
+    st.builds(lambda saying: do.Apply(object=group(saying)), st.sampled_from(TRIED)),
     st.builds(  # another VIPA under the name: other ranks, perhaps an address in use
         lambda name, address, r, primary: vipa(
             name, sysplex="plex1", address=address, backups=r, primary=primary
@@ -226,11 +256,41 @@ class Increment:
         self.memory = Memory()
         self.scope = everything(self.world)
 
-    def settle(self, now: str) -> None:
+    def hear(self, tallies: dict[str, Tally], renewed: dict[str, float], now: Snapshot) -> None:
+        """Take over what was heard, and plan again what that may change."""
+        for uid, tally in tallies.items():
+            pod = self.world.pod_of(uid)
+            asking = monitor.of(now, pod) if pod is not None else None
+            if pod is None or asking is None:
+                continue
+            before = monitor.tally(now, pod, asking)
+            self.memory.tallies[uid] = tally
+            if monitor.matters(now, pod, before, tally):
+                self.scope.add(of_stack(self.world, pod.stack_key))
+        for uid in self.memory.tallies.keys() - tallies.keys():
+            del self.memory.tallies[uid]
+        self.memory.renewed.clear()
+        self.memory.renewed.update(renewed)
+
+    def settle(self, model: Model) -> None:
+        """Look at the same moment as the model did, with the same ears."""
         for record in self.world.records.values():
             bookkeeping.seen(self.memory, record)
-        snapshot = Snapshot(world=self.world, now=now, memory=self.memory)
-        judging.remember(self.memory, judging.judge(snapshot, self.scope.stacks))
+        snapshot = Snapshot(
+            world=self.world,
+            now=model.world.now,
+            clock=model.world.clock,
+            settings=model.settings,
+            memory=self.memory,
+        )
+        self.hear(model.memory.tallies, model.memory.renewed, snapshot)
+        for key, verdict in self.memory.verdicts.items():
+            if verdict.due is not None and verdict.due <= snapshot.clock + 1e-6:
+                self.scope.add(of_stack(self.world, key))
+        judged = judging.judge(snapshot, self.scope.stacks)
+        for key in judging.others(self.memory, self.scope.stacks, judged):
+            self.scope.add(of_stack(self.world, key))
+        judging.remember(self.memory, judged)
         while self._take(list(planning.moves(snapshot, self.scope.vipas))):
             pass
         parts = (planning.publish_members, planning.publish_groups, planning.publish)
@@ -253,19 +313,31 @@ class Increment:
         return len(actions)
 
 
+class Beside(Model):
+    """A model that calls somebody each time that its operator has come to rest."""
+
+    looked: Callable[[], None] = staticmethod(lambda: None)
+
+    def _settle(self) -> None:
+        super()._settle()
+        self.looked()
+
+
 class Walk(RuleBasedStateMachine):
     """A sysplex to which things happen."""
 
-    @initialize(collects=st.booleans())
-    def begin(self, collects: bool) -> None:
-        self.model = Model(quick=True, collects=collects)
-        self.model.setup(GIVEN)
+    @initialize(collects=st.booleans(), saying=st.sampled_from((SAYINGS[0], *TRIED)))
+    def begin(self, collects: bool, saying: dict[str, Any]) -> None:
+        self.model = Beside(quick=True, collects=collects)
+        self.model.setup(given(saying))
         self.fences: dict[Key, tuple[int, int]] = {}
+        self.changed = False
         self.changes: list[tuple[Object, bool]] = []
         self.model.world.watch(lambda thing, gone: self.changes.append((thing, gone)))
         self.increment = Increment(self.model.world.inventory)
-        self.increment.settle(self.model.world.now)
-        self.look([])
+        self.increment.settle(self.model)
+        self.model.looked = self.compare
+        self.compare()
 
     @rule(todo=st.lists(happenings, min_size=1, max_size=3, unique_by=subject))
     def happen(self, todo: list[Verb]) -> None:
@@ -293,19 +365,47 @@ class Walk(RuleBasedStateMachine):
                 todo.append(do.Start(stack=name, node=HOMES[name]))
         self.step(todo)
 
-    @rule()
-    def restart(self) -> None:
-        self.model.restart()
-        if not self.changes:
-            seen = self.model.observe()
-            assert seen.actions == (), seen.actions
+    @rule(todo=st.lists(hearing, min_size=1, max_size=4, unique_by=subject))
+    def fall_silent(self, todo: list[Verb]) -> None:
+        self.step(todo)
+
+    @rule(seconds=lengths)
+    def wait(self, seconds: float) -> None:
+        self.model.wait(seconds)
+        self.look(one_snapshot=False)
+
+    @rule(todo=st.lists(happenings, max_size=3, unique_by=subject), seconds=lengths)
+    def see_nothing(self, todo: list[Verb], seconds: float) -> None:
+        """For a while, in which things happen."""
+        self.model.blind(True)
+        self.step([verb for verb in todo if not isinstance(verb, do.Move)])
+        self.model.wait(seconds)
+        assert self.model.observe().actions == ()
+        self.model.blind(False)
+        self.look()
+
+    @rule(lost=st.booleans())
+    def restart(self, lost: bool) -> None:
+        self.changed = any(one.due is not None for one in self.model.memory.verdicts.values())
+        memory = self.model.memory
+        doubts = {uid for uid, tally in memory.tallies.items() if tally.silent} - memory.believed
         self.increment.restart()
-        self.look([])
+        if lost:
+            self.model.lose_leader()
+        else:
+            self.model.restart()
+        if not self.changed:
+            # What is doubted and not acted on is in messages alone, and goes with whoever doubts.
+            said = self.model.observe().actions
+            found = [one for one in said if "Status" not in one] if doubts else said
+            assert not found, said
+        self.look()
 
     def step(self, todo: list[Verb]) -> None:
         can = [verb for verb in todo if self.possible(verb)]
         self.model.do(can)
-        self.look(can)
+        once = any(isinstance(verb, do.Move) and verb.once for verb in can)
+        self.look(one_snapshot=not once)
 
     def possible(self, verb: Verb) -> bool:
         world = self.model.world.inventory
@@ -322,21 +422,21 @@ class Walk(RuleBasedStateMachine):
         members = self.model.world.inventory.members(Key("default", stack))
         return any(not pod.terminating for pod in members)
 
-    def look(self, did: list[Verb]) -> None:
-        once = any(isinstance(verb, do.Move) and verb.once for verb in did)
+    def look(self, *, one_snapshot: bool = True) -> None:
         seen = self.model.observe()
-        broken = invariants.broken(seen, self.fences, one_snapshot=not once)
+        broken = invariants.broken(seen, self.fences, one_snapshot=one_snapshot)
         assert not broken, "\n".join(broken)
         for key in seen.world.vipas:
             if (fence := seen.fence(key)) is not None:
                 self.fences[key] = max(fence, self.fences.get(key, fence))
+
+    def compare(self) -> None:
+        """Whoever is told what changed arrives where the model is."""
+        self.changed = self.changed or bool(self.changes)
         for thing, gone in self.changes:
             self.increment.see(thing, gone)
         self.changes.clear()
-        if once:  # two snapshots in one step: begin anew from what they led to
-            self.increment = Increment(self.model.world.inventory)
-            self.increment.memory = remembering.copied(self.model.memory)
-        self.increment.settle(self.model.world.now)
+        self.increment.settle(self.model)
         unlike = list(proofs.worlds(self.model.world.inventory, self.increment.world))
         assert not unlike, "\n".join(unlike)
 

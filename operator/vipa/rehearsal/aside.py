@@ -24,7 +24,7 @@ def by_the_way(world: Inventory, action: act.Action) -> bool:
             return action.event == EVENT
         case act.WriteSysplexStatus():
             plex = world.sysplexes.get(action.key)
-            return plex is not None and _bare(plex.status) == _bare(action.status)
+            return plex is not None and bare(plex.status) == bare(action.status)
         case act.WriteRecord():
             return action.reason == act.TERM
     return False
@@ -35,6 +35,7 @@ def only_term(old: Record, new: Record) -> bool:
     return old.term != new.term and replace(old, term=new.term).says_as(new)
 
 
-def _bare(status: SysplexStatus) -> SysplexStatus:
+def bare(status: SysplexStatus) -> SysplexStatus:
+    """The status without what is said by the way."""
     kept = tuple(one for one in status.conditions if one.type != CONDITION)
     return replace(status, conditions=kept)

@@ -2,7 +2,7 @@
 
 Twice for each cut: once by the same operator, whose write failed, and once by a fresh one, which
 knows nothing but what is in the API and, by and by, what it hears itself: pods that answer at once,
-silence only after the full threshold.
+silence only after the full threshold. What is held meanwhile is a matter of what each has heard.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vipa.core.probing import Answer, Tally
 from vipa.core.record import Holder, Record
 from vipa.core.resources import Phase, Stack, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
-from vipa.rehearsal import remembering
+from vipa.rehearsal import aside, remembering
 
 ROUNDS = 4
 
@@ -123,7 +123,7 @@ class _SoFar:
 
     def take(self, action: act.Action) -> None:
         remembering.acted(self.memory, self.world, action)
-        if isinstance(action, act.Emit):
+        if isinstance(action, act.Emit) and action.event != aside.EVENT:
             self.events.add(action.name)
         if isinstance(action, act.WriteRecord):
             self.terms.add(_term(action.record))
@@ -140,7 +140,7 @@ def _begin(snapshot: Snapshot, plan: Plan, said: Set[str]) -> _SoFar:
 def _end(so_far: _SoFar, *plans: Plan) -> End:
     """Where these plans lead, one after the other."""
     actions = [action for plan in plans for action in plan.actions]
-    said = {action.name for action in actions if isinstance(action, act.Emit)}
+    said = {a.name for a in actions if isinstance(a, act.Emit) and a.event != aside.EVENT}
     written = {_term(a.record) for a in actions if isinstance(a, act.WriteRecord)}
     return End(
         things=_bare(plans[-1].after.world),
@@ -185,7 +185,7 @@ def _bare(world: Inventory) -> dict[str, Object]:
                 status = replace(thing.status, join_number=place[thing.key])
                 found[f"Stack {thing.key}"] = replace(thing, status=status)
             case Sysplex():
-                counted = replace(thing.status, joins=0)
+                counted = replace(aside.bare(thing.status), joins=0)
                 found[f"Sysplex {thing.key}"] = replace(thing, status=counted)
             case _:
                 found[f"{type(thing).__name__} {thing.key}"] = thing
