@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vipa.core import forms
@@ -12,14 +13,14 @@ from vipa.core.notes import Notes, shown
 
 
 class Meta(NamedTuple):
-    """What every kind takes from metadata."""
+    """What every kind takes from metadata. `notes`: annotations as they stand, mostly of others."""
 
     key: Key
     uid: str
     created: int
     generation: int
     labels: dict[str, str]
-    notes: dict[str, str]
+    notes: Mapping[object, object]
 
 
 # Fields of metadata that exist and that no decision reads.
@@ -79,6 +80,7 @@ def opened(raw: object, naming: Form) -> tuple[Fields, Meta]:
     name = meta.text("name", naming, required=not meta.has("generateName"))
     namespace = meta.text("namespace", ANY)
     created = meta.get("creationTimestamp")
+    annotations = meta.get("annotations")
     key = Key(namespace, name)
     return root, Meta(
         key=key,
@@ -86,7 +88,7 @@ def opened(raw: object, naming: Form) -> tuple[Fields, Meta]:
         created=(forms.seconds(created) or 0) if isinstance(created, str) else 0,
         generation=meta.number("generation", 0, 2**63 - 1),
         labels=meta.mapping("labels", 10_000, 63),
-        notes=meta.mapping("annotations", 10_000, 1 << 18),
+        notes=annotations if isinstance(annotations, dict) else {},
     )
 
 

@@ -127,7 +127,9 @@ def stack(raw: object) -> tuple[Stack, Notes]:
         sysplex=plex,
         left=left,
         deactivated=deactivated,
-        join_requested=meta.notes.get(JOIN_REQUESTED, ""),
+        join_requested=request
+        if isinstance(request := meta.notes.get(JOIN_REQUESTED), str)
+        else "",
         # What cannot be read may say something: such an object is nobody's to remove.
         default=not (left or quiesced or ports or deactivated or issues),
         unsupported=tuple(unsupported),

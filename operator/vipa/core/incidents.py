@@ -24,7 +24,7 @@ About = tuple[str, Key, str]
 
 
 def held(snapshot: Snapshot, plex: Sysplex) -> Iterator[Emit]:
-    """That the operator does not believe its probes: on the Sysplex, and on what it leaves there."""
+    """That the probes are not believed: on the Sysplex, and on the addresses left where they are."""
     found = snapshot.memory.holding.get(plex.key)
     if found is None:
         return
