@@ -24,7 +24,7 @@ About = tuple[str, Key, str]
 
 
 def held(snapshot: Snapshot, plex: Sysplex) -> Iterator[Emit]:
-    """That the probes are not believed: on the Sysplex, and on the addresses left where they are."""
+    """That the probes are not believed: on the Sysplex, and on addresses that stay for it."""
     found = snapshot.memory.holding.get(plex.key)
     if found is None:
         return
