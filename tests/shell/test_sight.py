@@ -72,6 +72,7 @@ def test_api_server_is_asked_when_nothing_is_heard_and_changes_of_sight_are_logg
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sights, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(sights, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(sights, "BLIND_AFTER_S", 0.02)
 
     async def play() -> None:

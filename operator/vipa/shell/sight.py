@@ -32,6 +32,7 @@ RETRY_S = 0.5
 BLIND_AFTER_S = 10.0
 # Where nothing else is going on, this asks whether anybody is there.
 ASK_EVERY_S = 2.0
+LOOK_EVERY_S = 0.5
 
 
 class NotAllowed(Exception):
@@ -52,6 +53,7 @@ class Sight:
         self._relisted: set[str] = set()
         self._relist = asyncio.Event()
         self._heard_at = time.monotonic()
+        self._blind = False
         self.last_event_s: dict[str, float] = {}
         self.synced = False
 
@@ -82,17 +84,20 @@ class Sight:
 
         What it says of its health does not matter: whoever answers can be seen by.
         """
-        blind = False
         while True:
-            await asyncio.sleep(ASK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._note()
             if time.monotonic() - self.answered_at() >= ASK_EVERY_S:
                 with contextlib.suppress(ApiError):
                     await self._client.request("GET", "/livez", deadline_s=ASK_EVERY_S)
-            was, blind = blind, self.blind_since(time.monotonic()) is not None
-            if blind and not was:
-                log.warning("blind: no answer from the API server for %.0f s", BLIND_AFTER_S)
-            elif was and not blind:
-                log.warning("the API server answers again")
+                self._note()
+
+    def _note(self) -> None:
+        was, self._blind = self._blind, self.blind_since(time.monotonic()) is not None
+        if self._blind and not was:
+            log.warning("blind: no answer from the API server for %.0f s", BLIND_AFTER_S)
+        elif was and not self._blind:
+            log.warning("the API server answers again")
 
     async def sync(self) -> None:
         """List everything; returns when all kinds are in the store. Raises NotAllowed."""
