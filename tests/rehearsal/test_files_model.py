@@ -27,3 +27,14 @@ def test_holds(path: Path) -> None:
     result = run(loader.load(str(path)), Model())
     assert result.held, "\n".join(report.told(result))
     assert result.skipped or len(result.steps) == len(result.rehearsal.steps) + 1
+
+
+# One file says to the tenth of a second when what is known, which depends on the moments.
+TO_THE_TENTH = "monitor-misses-in-a-row"
+ASKED = [p for p in FILES if "monitor: {probe" in p.read_text() and p.stem != TO_THE_TENTH]
+
+
+@pytest.mark.parametrize("path", ASKED, ids=lambda path: path.stem)
+def test_holds_whenever_in_its_interval_each_pod_is_asked(path: Path) -> None:
+    result = run(loader.load(str(path)), Model(spread=True))
+    assert result.held, "\n".join(report.told(result))

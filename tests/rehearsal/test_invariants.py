@@ -9,7 +9,7 @@ import pytest
 
 from vipa.core.cluster import Key
 from vipa.core.record import Move, Record
-from vipa.core.resources import ChainEntry, Condition, State, Vipa, VipaStack, VipaStatus
+from vipa.core.resources import ChainEntry, Condition, Phase, State, Vipa, VipaStack, VipaStatus
 from vipa.rehearsal import invariants, loader
 from vipa.rehearsal.model import Model
 from vipa.rehearsal.observation import Observation, Said, turns
@@ -125,6 +125,31 @@ def unknown_phase_reason(saw: Observation) -> None:
     saw.world.put(replace(stack, status=replace(stack.status, reason="Tired")))
 
 
+def taken_by(saw: Observation, phase: Phase) -> None:
+    stack = saw.world.stacks[Key("default", "sysc")]
+    saw.world.put(replace(stack, status=replace(stack.status, phase=phase)))
+    before = saw.world.records[WEB]
+    old = replace(before, owner="sysb", owner_uid="gone", epoch=before.epoch - 1)
+    saw.history[WEB] = (old, before)  # type: ignore[index]
+
+
+def taken_by_a_quarantined_stack(saw: Observation) -> None:
+    taken_by(saw, Phase.QUARANTINED)
+
+
+def taken_without_a_witness(saw: Observation) -> None:
+    """sysa fell silent at 5, sysc was heard at 4 for the last time."""
+    stack, pod = saw.world.stacks[Key("default", "sysa")], saw.world.pods[Key("default", "sysa")]
+    saw.world.put(replace(stack, status=replace(stack.status, reason="Unresponsive")))
+    saw.world.put(replace(pod, ready=True))
+    after = replace(saw.world.records[WEB], last_move=Move("sysa", "sysc", "OwnerFailed", ""))
+    saw.world.put(after)
+    old = replace(after, owner="sysa", owner_uid=pod.uid, epoch=after.epoch - 1)
+    saw.history[WEB] = (old, after)  # type: ignore[index]
+    saw.unheard[pod.uid] = 5.0  # type: ignore[index]
+    saw.heard[after.owner_uid] = 4.0  # type: ignore[index]
+
+
 def orphaned_record(saw: Observation) -> None:
     record(saw, vipa=Key("default", "other"), vipa_uid="another")
 
@@ -154,6 +179,8 @@ CASES: dict[str, tuple[Callable[[Observation], None], str]] = {
     "verdict": (unknown_verdict, "web: I7 x is judged `Bored`"),
     "move": (unknown_move, "web: I7 moved for `Whim`"),
     "condition": (unknown_condition, "web: I7 Active for `Perhaps`"),
+    "quarantined": (taken_by_a_quarantined_stack, "web: I3 sysc took it and is Quarantined"),
+    "no-witness": (taken_without_a_witness, "web: I10 sysc took it from sysa, which is silent"),
     "phase-reason": (unknown_phase_reason, "web: I7 stack sysa is Failed for `Tired`"),
     "record-left": (orphaned_record, "I8 the record of default/other"),
     "service-left": (orphaned_service, "I8 Service default/old"),
@@ -171,6 +198,26 @@ def test_broken(spoil: Callable[[Observation], None], text: str) -> None:
     spoil(saw)
     found = invariants.broken(saw, {})
     assert any(one.startswith(text) for one in found), found
+
+
+def test_a_witness_that_was_heard_since_is_one() -> None:
+    saw = seen()
+    taken_without_a_witness(saw)
+    saw.heard[saw.world.records[WEB].owner_uid] = 5.5  # type: ignore[index]
+    assert not [one for one in invariants.broken(saw, {}) if "I10" in one]
+
+
+def test_a_blind_operator_is_held_to_terms_of_office_alone() -> None:
+    saw = seen()
+    late_status(saw)
+    orphaned_service(saw)
+    assert invariants.broken(replace(saw, blind=True), {}) == []
+    assert invariants.broken(replace(saw, blind=True), {WEB: (9 << 40, 1)})
+
+
+def test_what_was_broken_on_the_way_is_told() -> None:
+    saw = replace(seen(), broken=("web: I5 x",))
+    assert invariants.broken(saw, {}) == ["web: I5 x"]
 
 
 def test_order_is_not_judged_where_there_was_more_than_one_snapshot() -> None:

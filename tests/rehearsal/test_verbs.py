@@ -245,6 +245,86 @@ def test_live_lets_the_operator_see_each_verb() -> None:
     assert model.observe().moves(Key("default", "web")) == 2
 
 
+MONITOR = (
+    "{apply: {kind: Sysplex, metadata: {name: plex1}, spec: {monitor: {probe: {tcp: {port: 1}}}}}}"
+)
+
+
+def test_a_wait_moves_the_clock_and_a_step_by_a_second() -> None:
+    seen = held("{wait: 1500ms}", "{taint: {n3: x}}", "{wait: 50s}")
+    assert seen.model.world.clock == 1 + 1.5 + 1 + 50
+    assert seen.model.observe().now == "2026-01-01T00:00:53Z"
+
+
+def test_probes_run_while_the_clock_moves_and_then_alone() -> None:
+    seen = held(MONITOR, "{deaf: sysa}", "{taint: {n3: x}}", "{untaint: {n3: x}}")
+    assert seen.owner() == "sysa"
+    assert held(MONITOR, "{deaf: sysa}", "{wait: 1700ms}").owner() == "sysa"
+    assert held(MONITOR, "{deaf: sysa}", "{wait: 1800ms}").owner() == "sysb"
+
+
+def test_hears_means_all_pods_and_deaf_the_serving_one() -> None:
+    seen = held(SECOND, MONITOR, "{deaf: sysa}", "{deaf: {stack: sysa, pod: sysa-2}}", "{wait: 3s}")
+    assert seen.owner() == "sysb"
+    assert held(SECOND, MONITOR, "{deaf: sysa}", "{hears: sysa}", "{wait: 3s}").owner() == "sysa"
+
+
+def test_the_pods_of_a_node_that_is_down_do_not_answer_and_its_lease_is_not_renewed() -> None:
+    seen = held(MONITOR, "{down: n1}", "{wait: 20s}")
+    tallies = {pod.key.name: pod.uid for pod in seen.world.pods.values()}
+    assert seen.model.memory.tallies[tallies["sysa"]].silent
+    assert not seen.model.memory.tallies[tallies["sysb"]].silent
+    assert seen.model.memory.renewed["n1"] < 10 <= seen.model.memory.renewed["n2"]
+
+
+def test_a_blind_operator_does_nothing_until_it_sees() -> None:
+    seen = held("{blind: true}", "{kill: sysa}", "{wait: 30s}")
+    assert (seen.owner(), seen.model.observe().actions) == ("sysa", ())
+    assert held("{blind: true}", "{kill: sysa}", "{blind: false}").owner() == "sysb"
+
+
+def test_move_once_is_not_seen_by_a_blind_operator() -> None:
+    manual = "{apply: {kind: VIPA, metadata: {name: web}, spec: {moveable: Manual}}}"
+    seen = Seen(manual, "{blind: true}", "{vipa: move web --to sysb --once}")
+    assert "the operator sees nothing" in seen.refused[0]
+    assert seen.world.vipas[Key("default", "web")].spec.move_to == ""
+
+
+def test_another_leader_forgets_and_writes_its_term() -> None:
+    seen = held("{delete: vipa/web}")
+    seen.model.lose_leader()
+    assert (seen.model.memory.prefixes, seen.model.settings.term) == ({}, 1)
+    seen = held("{leader: lost}", "{leader: lost}")
+    assert seen.world.records[Key("default", "web")].term == 2
+    assert seen.model.observe().actions == ()
+
+
+def test_leave_and_join_are_what_the_commands_write() -> None:
+    seen = held("{vipa: leave sysa}")
+    assert (seen.owner(), seen.world.stacks[Key("default", "sysa")].left) == ("sysb", True)
+    seen = held("{vipa: leave sysa}", "{vipa: join sysa}")
+    stack = seen.world.stacks[Key("default", "sysa")]
+    assert (seen.owner(), stack.left) == ("sysa", False)
+    assert stack.join_requested == "2026-01-01T00:00:03Z"
+    assert "there is no Stack sysx" in Seen("{vipa: leave sysx}").refused[0]
+
+
+def test_a_grace_ends_when_the_clock_has_moved_on_by_it() -> None:
+    stop = "{stop: {stack: sysa, grace: 5s}}"
+    assert held(stop, "{taint: {n3: x}}").pod("sysa") == "terminating"
+    assert held(stop, "{wait: 4s}").pod("sysa") == "terminating"
+    assert held(stop, "{wait: 5s}").pod("sysa") == "gone"
+
+
+def test_what_is_given_has_waited_as_long_as_it_has_to() -> None:
+    text = TEXT.format("- {expect: {web: {owner: sysa, epoch: 1}}}")
+    delayed = "  - {kind: Sysplex, metadata: {name: plex1}, spec: {joinDelay: 5m}}\n"
+    text = text.replace("  objects:\n", "  objects:\n" + delayed)
+    model = Model()
+    assert run(loader.loads(text), model).held
+    assert model.world.clock == 1 + 300
+
+
 IMPOSSIBLE = {
     "no-pod": ("{fail: sysc}", "there is no pod of stack sysc"),
     "no-such-pod": ("{kill: {stack: sysa, pod: sysb}}", "there is no pod sysb of stack sysa"),

@@ -39,7 +39,8 @@ AGAIN_S = 0.1
 class Model:
     """`proves`: try every cut of every plan (I6), with `quick` by one operator in turn.
 
-    `collects`: the garbage collector is quicker than the operator.
+    `collects`: the garbage collector is quicker than the operator. `spread`: the pods are not asked
+    all at once.
     """
 
     name = MODEL
@@ -50,12 +51,14 @@ class Model:
         proves: bool = True,
         quick: bool = False,
         collects: bool = False,
+        spread: bool = False,
         settings: Settings = NO_LIMITS,
     ) -> None:
         self.settings = replace(settings, probes=True)
         self.proves = proves
         self.quick = quick
         self.collects = collects
+        self.spread = spread
         self.setup(Given())
 
     def setup(self, given: Given) -> None:
@@ -66,7 +69,7 @@ class Model:
         self._begin()
         self.world.watch(self._seen)
         self._happenings = Happenings(self.world, given)
-        self._monitoring = Monitoring(self._happenings)
+        self._monitoring = Monitoring(self._happenings, spread=self.spread)
         self._look()
         while (due := self._due()) is not None and due < SETTLED_WITHIN_S:
             self._pass_until(due)

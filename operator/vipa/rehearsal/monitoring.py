@@ -19,7 +19,8 @@ from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal.happenings import Happenings
 
 BEAT_S = 10.0
-GRAIN = 1e-6
+GRAIN = 1e-5
+GOLDEN = 0.618
 
 
 class Pending(NamedTuple):
@@ -35,10 +36,13 @@ class Monitoring:
     `heard`, `unheard`: by pod uid, when it answered last, and since when it has not.
 
     A pod answers unless it is deaf or its node has stopped reporting; Ready or not is no matter.
+    `spread`: each pod is asked at a moment of its own in the interval, as a real operator asks.
     """
 
-    def __init__(self, happenings: Happenings) -> None:
+    def __init__(self, happenings: Happenings, *, spread: bool = False) -> None:
         self._happenings = happenings
+        self._spread = spread
+        self._phases: dict[str, float] = {}
         self._pending: list[Pending] = []
         self.heard: dict[str, float] = {}
         self.unheard: dict[str, float] = {}
@@ -47,9 +51,10 @@ class Monitoring:
         """The next moment at which an answer may arrive."""
         clock = snapshot.clock
         moments = [one.until for one in self._pending if one.until > clock + GRAIN]
-        for _, asking in _asked(snapshot):
-            ticks = math.floor(clock / asking.interval + GRAIN) + 1
-            moments.append(round(ticks * asking.interval, 6))
+        for pod, asking in _asked(snapshot):
+            phase = self._phase(pod) * asking.interval
+            ticks = math.floor((clock - phase) / asking.interval + GRAIN) + 1
+            moments.append(round(phase + ticks * asking.interval, 6))
         return min(moments, default=None)
 
     def deliver(self, snapshot: Snapshot) -> bool:
@@ -62,7 +67,7 @@ class Monitoring:
             if one.uid in asked:
                 matters |= self._hear(snapshot, *asked[one.uid], one.answer)
         for pod, asking in asked.values():
-            ticks = clock / asking.interval
+            ticks = clock / asking.interval - self._phase(pod)
             if abs(ticks - round(ticks)) > GRAIN:
                 continue
             if self._happenings.answers(pod):
@@ -106,6 +111,12 @@ class Monitoring:
     def cut_off(self) -> None:
         """Nobody hears any more what has been asked."""
         self._pending.clear()
+
+    def _phase(self, pod: Pod) -> float:
+        """In parts of the interval: no two of a few pods are near each other."""
+        if not self._spread:
+            return 0.0
+        return self._phases.setdefault(pod.uid, len(self._phases) * GOLDEN % 1)
 
     def _hear(self, snapshot: Snapshot, pod: Pod, asking: Monitor, answer: Answer) -> bool:
         if not answer.error:

@@ -96,11 +96,12 @@ def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
             continue
         found = monitor.tally(now, pod, asking)
         first = now.clock - asking.window if tally.missed is None else tally.missed
-        if tally.misses:
-            at = now.clock if tally.turned is None else tally.turned
-            for _ in range(asking.failure_threshold if tally.confirmed else tally.misses):
-                found = probing.heard(found, asking, Answer(first, "silent"), at)
-            yield uid, found._replace(errors=tally.errors)
+        at = now.clock if tally.turned is None else tally.turned
+        for _ in range(asking.failure_threshold if tally.confirmed else tally.misses):
+            found = probing.heard(found, asking, Answer(first, "silent"), at)
+        for _ in range(tally.answers):
+            found = probing.heard(found, asking, Answer(tally.answered or 0.0), now.clock)
+        yield uid, found._replace(errors=tally.errors)
 
 
 def _lost_stacks(snapshot: Snapshot) -> bool:
