@@ -135,6 +135,27 @@ async def half_open(exchange: Exchange) -> web.StreamResponse:
     return await hang(exchange)
 
 
+def slow(seconds: float) -> Deed:
+    """Carried out at once, answered late."""
+
+    async def deed(exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.forward()
+        await asyncio.sleep(seconds)
+        return reply
+
+    return deed
+
+
+def delayed(seconds: float) -> Deed:
+    """Carried out late."""
+
+    async def deed(exchange: Exchange) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return await exchange.forward()
+
+    return deed
+
+
 async def reset(exchange: Exchange) -> web.StreamResponse:
     return exchange.abort()
 

@@ -31,9 +31,16 @@ class OperatorProcess:
     its Lease to run out. Those that run several say who is who.
     """
 
-    def __init__(self, kubeconfig: str, *flags: str, identity: str = "tests") -> None:
+    def __init__(
+        self,
+        kubeconfig: str,
+        *flags: str,
+        identity: str = "tests",
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.kubeconfig = kubeconfig
         self.identity = identity
+        self.env = {**os.environ, **(env or {})}
         self.flags = flags or (
             "--allowed-cidr",
             "198.51.100.0/24",
@@ -62,6 +69,7 @@ class OperatorProcess:
                 self.identity,
                 *self.flags,
             ],
+            env=self.env,
             stdout=self._log,
             stderr=self._log,
             cwd=Path(__file__).resolve().parents[2],

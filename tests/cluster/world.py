@@ -108,7 +108,8 @@ class Background:
 
 
 class Term(NamedTuple):
-    """What a record said at one moment; `kind` is the type of the watch event."""
+    """What a record said at one moment; `kind` is the type of the watch event, `lease` the term of
+    the leader that wrote it."""
 
     kind: str
     epoch: int
@@ -116,6 +117,7 @@ class Term(NamedTuple):
     uid: str
     ip: str
     fence: str
+    lease: int
 
     @property
     def holder(self) -> tuple[str, str, str] | None:
@@ -128,7 +130,8 @@ def term_of(kind: str, record: Object) -> Term:
     ips = endpoint.get("addresses") or [""]
     owner, uid = notes.get(names.OWNER, ""), notes.get(names.OWNER_UID, "")
     epoch = int(notes.get(names.EPOCH, "-1"))
-    return Term(kind, epoch, owner, uid, ips[0], notes.get(names.FENCE, ""))
+    lease = int(notes.get(names.TERM, "0"))
+    return Term(kind, epoch, owner, uid, ips[0], notes.get(names.FENCE, ""), lease)
 
 
 class History:
@@ -199,11 +202,14 @@ class History:
         return found
 
     def check(self, vipa: str = "web") -> None:
-        """I1 and I2: the epoch rises by one with each new holder, and never otherwise."""
+        """I1 and I2: the epoch rises by one with each new holder, and never otherwise; and no
+        former leader writes after a later one."""
         assert self.gaps == 0, "the history has a gap: nothing can be said about it"
         held: tuple[str, str, str] | None = None
-        epoch, told = 0, self.terms.get(vipa, [])
+        epoch, lease, told = 0, 0, self.terms.get(vipa, [])
         for place, term in enumerate(told):
+            assert term.lease >= lease, f"{term} after term {lease}: {told}"
+            lease = term.lease
             if term.kind == "DELETED":
                 held = None
                 continue

@@ -107,6 +107,12 @@ def test_renewal_without_answer_is_known_by_its_mark() -> None:
     assert election.step(lost, 2.3, 8) == Ask(ME, 8, 6, "u", False, 3.0)
 
 
+def test_only_the_answer_is_lost_when_the_mark_was_seen_by_the_watch() -> None:
+    asked = election.sent(leading(), "m9", 1.0)
+    state = election.seen(asked, lease(ME, 7, transitions=8, mark="m9"), 1.1)
+    assert election.step(election.failed(state, 2.0), 2.25, 8) == Ask(ME, 8, 7, "u", False, 3.25)
+
+
 def test_another_holder_ends_it_at_once() -> None:
     state = election.seen(leading(), lease(version=9), 0.2)
     assert not election.leads(state, 0.2)
