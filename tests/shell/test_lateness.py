@@ -6,16 +6,20 @@ import pytest
 from tests.builders import key
 
 from vipa.core.resources import Monitor, Probe
-from vipa.shell.lateness import TEXT, Lateness, Stalls, bound
+from vipa.shell.lateness import TEXT, Lateness, Stalls, allowance
 
 PLEX = key("plex1")
 
 
-@pytest.mark.parametrize(("interval", "allowed"), [(0.05, 0.05), (0.2, 0.05), (2.0, 0.5)])
-def test_quarter_of_an_interval_is_allowed_and_never_less_than_a_busy_moment(
-    interval: float, allowed: float
+@pytest.mark.parametrize(
+    ("interval", "timeout", "start", "notice"),
+    [(0.05, 0.01, 0.05, 0.005), (0.2, 0.1, 0.05, 0.025), (2.0, 0.3, 0.5, 0.075)],
+)
+def test_quarter_of_interval_and_timeout_is_allowed_and_never_less_than_a_busy_moment(
+    interval: float, timeout: float, start: float, notice: float
 ) -> None:
-    assert bound(Monitor(probe=Probe(80), interval=interval, timeout=0.01)) == allowed
+    monitor = Monitor(probe=Probe(80), interval=interval, timeout=timeout)
+    assert allowance(monitor) == pytest.approx((start, notice))
 
 
 def test_timer_that_runs_on_time_tells_of_no_stall() -> None:
@@ -33,6 +37,16 @@ def test_stall_concerns_whoever_was_under_way_when_it_ended() -> None:
     assert stalls.longest(0.9, 1.6) == 0.5
     assert stalls.longest(1.5, 1.6) == 0.5
     assert stalls.longest(1.55, 1.6) == 0.0
+
+
+def test_longest_of_several_stalls_is_found_as_long_as_it_concerns_somebody() -> None:
+    stalls = Stalls()
+    for at, late in ((1.0, 0.3), (2.0, 0.1), (3.0, 0.2), (4.0, 0.05), (5.0, 0.003)):
+        stalls.expect(at - late)
+        assert stalls.ran(at) == pytest.approx(late)
+    assert [round(stalls.longest(since, 5.0), 3) for since in (0.5, 1.5, 2.5, 3.5, 4.5)] == [
+        *(0.3, 0.2, 0.2, 0.05, 0.0)
+    ]
 
 
 def test_stall_that_goes_on_counts_as_far_as_it_got() -> None:

@@ -256,7 +256,7 @@ def test_probe_that_met_a_stuck_loop_counts_only_if_it_was_answered(
     async def play() -> None:
         scene = Scene()
         await scene.go(2.0)
-        scene.now += BEAT_S + 0.6  # more than a quarter of 2 s: the timer ran that much late
+        scene.now += BEAT_S + 0.08  # more than a quarter of 300 ms: the timer runs so much late
         await scene.answer(A, said)
         assert scene.store.told == told
         scene.prober.tick(scene.now)
@@ -272,9 +272,45 @@ def test_stall_within_the_bound_does_not_excuse_a_stack() -> None:
     async def play() -> None:
         scene = Scene()
         await scene.go(2.0)
-        scene.now += BEAT_S + 0.4
+        scene.now += BEAT_S + 0.07
         await scene.answer(A, "connection refused")
         assert scene.store.told == [("sysa", "connection refused")]
+        await scene.prober.stop()
+
+    played(play())
+
+
+def test_timeout_that_was_noticed_late_does_not_count_as_a_failure() -> None:
+    async def play() -> None:
+        scene = Scene()
+        await scene.go(2.0)
+        begun = scene.now
+        while scene.now < begun + 0.4:  # the loop turns, and yet this probe had to wait
+            await scene.go(0.01)
+        await scene.answer(A, "no answer within 300 ms")
+        assert scene.store.told == []
+        await scene.prober.stop()
+
+    played(play())
+
+
+def test_loop_that_cannot_follow_begins_fewer_probes_until_it_can() -> None:
+    async def play() -> None:
+        more = [pod(f"s{n}", "n1", f"10.2.{n // 250}.{n % 250 + 1}") for n in range(998)]
+        scene = Scene(PLEX, *more, at_most=1000)
+        await scene.go(1.0)
+        under_way = len(scene.asked)
+        assert under_way > 400
+        for _ in range(6):  # every turn is late
+            scene.now += 0.1
+            scene.prober.tick(scene.now)
+        await scene.turn()
+        assert len(scene.asked) == under_way
+        for ip in [ip for ip, open_ in scene.open.items() if open_]:
+            await scene.answer(ip)
+        assert sum(map(len, scene.open.values())) <= flights.AT_LEAST
+        await scene.go(1.0)
+        assert sum(map(len, scene.open.values())) > 4 * flights.AT_LEAST
         await scene.prober.stop()
 
     played(play())

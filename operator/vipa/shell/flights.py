@@ -23,6 +23,9 @@ Ask = Callable[[str, Probe, float], Coroutine[Any, Any, str]]
 # and its task take about 6 KB. Where files are scarce, a quarter is left to everything else.
 ROOM = 4096
 SPARE = 4
+# A loop that cannot follow is not helped by more to do at once: then fewer are begun, down to
+# these, and every turn that is on time allows more again.
+AT_LEAST, MORE = 64, 32
 
 
 def room() -> int:
@@ -59,7 +62,7 @@ class Flights:
         self._ask = ask
         self._landed = landed
         self._clock = clock
-        self._at_most = at_most
+        self._at_most = self._room = at_most
         self._tasks: dict[Target, asyncio.Task[str]] = {}
         self._line: deque[tuple[Target, float]] = deque()
 
@@ -69,10 +72,20 @@ class Flights:
     def begin(self, target: Target, due: float) -> None:
         """Ask this target, which is not busy, as soon as there is room."""
         target.busy = True
-        if len(self._tasks) < self._at_most:
+        if len(self._tasks) < self._room and not self._line:
             self._begin(target, due)
         else:
             self._line.append((target, due))
+
+    def pace(self, *, slow: bool) -> None:
+        """Whether the loop follows. Else probes that were begun would all end too late to count,
+        and none be heard; so those are that there is time for, and the others are late."""
+        if slow:
+            fewer = min(self._room, len(self._tasks)) // 2
+            self._room = min(self._at_most, max(AT_LEAST, fewer))
+        elif self._room < self._at_most:
+            self._room = min(self._at_most, self._room + MORE)
+            self._follow()
 
     def cancel(self, target: Target) -> None:
         """End what is under way for it; it will not land."""
@@ -93,13 +106,16 @@ class Flights:
         # By a callback and not inside of the task: one that is cancelled early never runs.
         task.add_done_callback(partial(self._done, target, due, started))
 
+    def _follow(self) -> None:
+        while self._line and len(self._tasks) < self._room:
+            target, due = self._line.popleft()
+            if target.current:
+                self._begin(target, due)
+
     def _done(self, target: Target, due: float, started: float, task: asyncio.Task[str]) -> None:
         del self._tasks[target]
         target.busy = False
-        while self._line and len(self._tasks) < self._at_most:
-            following, since = self._line.popleft()
-            if following.current:
-                self._begin(following, since)
+        self._follow()
         if task.cancelled():
             return
         error = task.exception()

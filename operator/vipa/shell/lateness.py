@@ -1,48 +1,65 @@
 """Whether the operator itself is too slow to judge, by its own clock.
 
-A loop that was stuck finds the timeout of a probe before it looks for the answer that has long
-been there: such a failure speaks of us. So it does not count, and whose probes are late often is
-told so. Times are monotonic seconds.
+A loop that was stuck, or that has more to do than time to do it, finds the timeout of a probe
+before it looks for the answer that has long been there: such a failure speaks of us. So it does not
+count, and whose probes are late often is told so. Times are monotonic seconds.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from vipa.core.cluster import Key
 from vipa.core.resources import Monitor
 
-# Below this a delay is a busy moment, whatever the interval.
+# Below these a delay is a busy moment: of a start, whatever the interval, and of a look.
 GRACE_S = 0.05
+MOMENT_S = 0.005
 # With hysteresis, over about the last four probes of each stack: one stall of the loop, or one
 # round of garbage collection, is no trouble; a tenth of all probes late is.
 BEHIND, IN_STEP = 0.1, 0.02
 ROUNDS, FEWEST = 4, 20
-STALLS_KEPT = 256
 TEXT = (
     "the operator cannot keep up with its probes: more than a tenth of them are late, and what "
     "late probes miss does not count; a longer interval, or more processor time, helps"
 )
 
 
-def bound(monitor: Monitor) -> float:
-    """How late a probe may be and still count as a failure."""
-    return max(GRACE_S, monitor.interval / 4)
+class Allowance(NamedTuple):
+    """How late a probe may `start`, and how long the loop may be stuck, or fail to `notice` that
+    the timeout is over, for a failure to count."""
+
+    start: float
+    notice: float
+
+
+def allowance(monitor: Monitor) -> Allowance:
+    """A target that answers within three quarters of its timeout is never blamed for our delays."""
+    return Allowance(
+        start=max(GRACE_S, monitor.interval / 4), notice=max(MOMENT_S, monitor.timeout / 4)
+    )
 
 
 class Stalls:
     """When the event loop was stuck, told by a timer that should have run at a known time."""
 
     def __init__(self) -> None:
-        self._stalls: deque[tuple[float, float]] = deque(maxlen=STALLS_KEPT)
+        # In order of time, and each shorter than the one before: what a longer one followed will
+        # never be asked for again.
+        self._stalls: deque[tuple[float, float]] = deque()
         self._expected: float | None = None
 
-    def ran(self, now: float) -> None:
-        """The timer runs."""
-        if self._expected is not None and now - self._expected > GRACE_S:
-            self._stalls.append((now, now - self._expected))
+    def ran(self, now: float) -> float:
+        """The timer runs. How much too late."""
+        late = 0.0 if self._expected is None else max(0.0, now - self._expected)
         self._expected = None
+        if late > MOMENT_S:
+            while self._stalls and self._stalls[-1][1] <= late:
+                self._stalls.pop()
+            self._stalls.append((now, late))
+        return late
 
     def expect(self, at: float) -> None:
         """It is to run again at this time."""
@@ -50,11 +67,11 @@ class Stalls:
 
     def longest(self, since: float, now: float) -> float:
         """The longest stall that ended after `since`; one that goes on counts as far as it got."""
-        going_on = 0.0 if self._expected is None else now - self._expected
-        if not self._stalls:  # as nearly always; this is asked for every probe
-            return going_on if going_on > 0.0 else 0.0
-        ended = (length for at, length in self._stalls if at >= since)
-        return max(going_on, *ended, 0.0)
+        going_on = 0.0 if self._expected is None else max(0.0, now - self._expected)
+        for at, length in self._stalls:
+            if at >= since:
+                return max(going_on, length)
+        return going_on
 
 
 class Lateness:

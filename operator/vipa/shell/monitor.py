@@ -23,7 +23,7 @@ from vipa.core.resources import Monitor, Sysplex
 from vipa.shell import schedule
 from vipa.shell.claims import Claims
 from vipa.shell.flights import Ask, Flights, Landing, room
-from vipa.shell.lateness import Lateness, Stalls
+from vipa.shell.lateness import GRACE_S, Lateness, Stalls
 from vipa.shell.probemetrics import Counted, ProbeMetrics
 from vipa.shell.schedule import Schedule, Target
 from vipa.shell.store import Store
@@ -149,7 +149,7 @@ class Prober:
 
     def tick(self, now: float) -> float:
         """Start what is due. Returns the seconds until the next turn."""
-        self._stalls.ran(now)
+        self._flights.pace(slow=self._stalls.ran(now) > GRACE_S)
         self._look(now)
         for target, due in self._schedule.due(now):
             self._flights.begin(target, due)
@@ -169,11 +169,7 @@ class Prober:
         target, at = probe.target, self._clock()
         if not target.current:
             return
-        late = (
-            probe.error is None
-            or probe.started - probe.due > target.allowed
-            or self._stalls.longest(probe.started, at) > target.allowed
-        )
+        late = self._late(probe, at)
         self.lateness.count(target.plex, late, self._schedule.size(target.plex))
         counted = Counted.UNCOUNTED
         pod = self._speaks_for(target)
@@ -182,6 +178,15 @@ class Prober:
             self._store.heard(pod, Answer(probe.started, probe.error or ""), at)
         if self._metrics is not None:
             self._metrics.probe(target.plex, counted, at - probe.started, late=late)
+
+    def _late(self, probe: Landing, at: float) -> bool:
+        allowed, taken = probe.target.allowed, at - probe.started
+        return (
+            probe.error is None
+            or probe.started - probe.due > allowed.start
+            or taken - probe.target.monitor.timeout > allowed.notice
+            or self._stalls.longest(probe.started, at) > allowed.notice
+        )
 
     def _speaks_for(self, target: Target) -> Pod | None:
         """The pod that was asked, if it is still there and the address is still its own."""

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from vipa.core.cluster import Key, Pod
 from vipa.core.resources import Monitor
 from vipa.shell import lateness
+from vipa.shell.lateness import Allowance
 
 
 @dataclass(eq=False, slots=True)
 class Target:
     """A pod at an address, to be asked so. All times are monotonic seconds.
 
-    `allowed`: how late a probe of it may be. `busy`: a probe is in flight or waits for its turn.
+    `allowed`: how late its probes may be. `busy`: a probe is in flight or waits for its turn.
     `current` False: not to be asked any more.
     """
 
@@ -31,7 +32,7 @@ class Target:
     ip: str
     plex: Key
     monitor: Monitor
-    allowed: float
+    allowed: Allowance
     due: float = 0.0
     busy: bool = False
     current: bool = field(default=True)
@@ -59,7 +60,7 @@ def target(pod: Pod, monitor: Monitor | None) -> Target | None:
         ip=pod.ips[0],
         plex=plex,
         monitor=monitor,
-        allowed=lateness.bound(monitor),
+        allowed=lateness.allowance(monitor),
     )
 
 
