@@ -266,7 +266,8 @@ class Model:
             before = replace(snapshot, memory=remembering.copied(snapshot.memory))
             plan = planning.make(replace(snapshot, memory=remembering.copied(snapshot.memory)))
             if number:
-                self._restless += [f"planned again: {proofs.described(a)}" for a in plan.actions]
+                again = (a for a in plan.actions if not aside.by_the_way(self.world.inventory, a))
+                self._restless += [f"planned again: {proofs.described(one)}" for one in again]
             elif self.proves:
                 self._restless += proofs.broken(before, plan, said=self._said, both=not self.quick)
             self.memory = remembering.copied(plan.after.memory)
