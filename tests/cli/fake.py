@@ -17,7 +17,7 @@ from vipa.k8s import names
 
 Body = dict[str, Any]
 Answer = tuple[int, Body]
-PLURALS = {known.plural: kind for kind, known in names.KINDS.items()}
+PLURALS = {known.plural: kind for kind, known in names.KINDS.items()} | {"leases": "Lease"}
 
 
 class FakeApi:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,49 @@ def test_status_of_the_cluster(vipa: Vipa, config: str, golden: Any) -> None:
     assert "web" in vipa("status", "--kubeconfig", config).out
     assert "web" in vipa("status", "--kubeconfig", config, "--context", "two", "-A").out
     assert "namespace other" in vipa("status", "--kubeconfig", config, "--context", "two").out
+
+
+LEASE = {
+    "metadata": {"name": "sysplex-vipa", "namespace": "sysplex-system", "resourceVersion": "7"},
+    "spec": {
+        "holderIdentity": "vipa-0",
+        "leaseDurationSeconds": 4,
+        "leaseTransitions": 12,
+        "acquireTime": "2026-01-31T12:00:00.123456Z",
+        "renewTime": "2026-01-31T12:00:01.123456Z",
+    },
+}
+EVERYWHERE = "/apis/coordination.k8s.io/v1/leases"
+HOME = "/apis/coordination.k8s.io/v1/namespaces/sysplex-system/leases"
+
+
+def leader(vipa: Vipa, config: str) -> str:
+    ran = vipa("status", "--kubeconfig", config)
+    assert ran.code == 0
+    return ran.out.splitlines()[0]
+
+
+def test_status_says_who_leads_and_whether_that_one_lives(
+    vipa: Vipa, fake: FakeApi, config: str
+) -> None:
+    fake.objects["Lease", "sysplex-system", "sysplex-vipa"] = copy.deepcopy(LEASE)
+    line = leader(vipa, config)
+    assert line.startswith("Leader vipa-0, term 12, since ")
+    assert "does the operator run?" in line
+    found = json.loads(vipa("status", "-o", "json", "--kubeconfig", config).out)["leader"]
+    assert found == {"holder": "vipa-0", "term": 12, "since": "2026-01-31T12:00:00Z"}
+    fake.objects["Lease", "sysplex-system", "sysplex-vipa"]["spec"]["holderIdentity"] = ""
+    assert leader(vipa, config) == "Leader: nobody at present, last term 12"
+
+
+def test_status_without_a_lease_shows_all_the_rest(vipa: Vipa, fake: FakeApi, config: str) -> None:
+    assert leader(vipa, config).startswith("Leader: not known, there is no Lease sysplex-vipa")
+    fake.objects["Lease", "sysplex-system", "sysplex-vipa"] = copy.deepcopy(LEASE)
+    fake.faults[EVERYWHERE] = (403, {"message": "not in all namespaces"})
+    assert leader(vipa, config).startswith("Leader vipa-0")
+    fake.faults[HOME] = (403, {"message": "not there either"})
+    assert leader(vipa, config).endswith("not there either")
+    assert "web" in vipa("status", "--kubeconfig", config).out
 
 
 def test_snapshot_replays(vipa: Vipa, config: str, golden: Any) -> None:

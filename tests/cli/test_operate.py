@@ -11,6 +11,7 @@ import pytest
 from tests.cli.ran import Vipa
 
 from vipa.cli import logs
+from vipa.core.election import Rules
 from vipa.k8s.access import NoAccess
 from vipa.shell import app
 from vipa.shell.settings import Options
@@ -50,6 +51,29 @@ def test_options_arrive(vipa: Vipa, manifests: str, monkeypatch: pytest.MonkeyPa
     assert (options.host, options.port) == ("::1", 0)
     vipa("operator", *CIDR)
     assert (ran_with[1].host, ran_with[1].port) == ("0.0.0.0", 8080)
+
+
+def test_lease_options_arrive(vipa: Vipa, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_with: list[Options] = []
+    monkeypatch.setattr(app, "run", ran_with.append)
+    monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    vipa("operator", *CIDR)
+    times = ("--lease-duration", "10s", "--lease-renew", "500ms", "--lease-margin", "2s")
+    vipa("operator", *CIDR, *times, "--lease-namespace", "here", "--identity", "me")
+    usual, given = ran_with
+    assert (usual.rules, usual.namespace) == (Rules(4, 1, 1), "sysplex-system")
+    assert usual.standing.identity != usual.standing.identity, "of one process alone"
+    assert (given.rules, given.standing.identity) == (Rules(10, 0.5, 2), "me")
+    assert given.standing.place.path.endswith("/namespaces/here/leases/sysplex-vipa")
+
+
+def test_lease_options_that_prove_nothing_are_refused(vipa: Vipa) -> None:
+    vipa("operator", *CIDR, "--lease-duration", "soon").refused(2, "write a duration such as 4s")
+    vipa("operator", *CIDR, "--lease-duration", "2500ms").refused(2, "counts whole seconds")
+    vipa("operator", *CIDR, "--lease-margin", "0s").refused(2, "at least 0.73s")
+    vipa("operator", *CIDR, "--lease-renew", "2s").refused(2, "so that one renewal may fail")
+    with pytest.raises(ValueError, match="lease margin"):
+        Options(allowed=(), rules=Rules(margin=0))
 
 
 @pytest.mark.parametrize(

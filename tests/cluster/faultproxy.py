@@ -8,6 +8,7 @@ as streams.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -135,12 +136,18 @@ async def half_open(exchange: Exchange) -> web.StreamResponse:
     return await hang(exchange)
 
 
+async def passed(seconds: float) -> None:
+    """So much time: it is the fault itself, not a wait for something."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
+
+
 def slow(seconds: float) -> Deed:
     """Carried out at once, answered late."""
 
     async def deed(exchange: Exchange) -> web.StreamResponse:
         reply = await exchange.forward()
-        await asyncio.sleep(seconds)
+        await passed(seconds)
         return reply
 
     return deed
@@ -150,7 +157,7 @@ def delayed(seconds: float) -> Deed:
     """Carried out late."""
 
     async def deed(exchange: Exchange) -> web.StreamResponse:
-        await asyncio.sleep(seconds)
+        await passed(seconds)
         return await exchange.forward()
 
     return deed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,8 @@ def test_shows_what_the_operator_did(world: World, cli: Cli) -> None:
     address = world.vipa()
     settled(world)
     status = cli("status")
-    assert status.startswith(f"Sysplex plex1, namespace {world.namespace}: 2 of 2 stacks active")
+    assert f"Sysplex plex1, namespace {world.namespace}: 2 of 2 stacks active" in status
+    assert re.match(r"Leader tests, term \d+, since \d+s\n", status)
     assert address in status
     (line,) = cli.json("status")["sysplexes"][0]["vipas"]
     assert (line["owner"], line["epoch"], line["next"]) == ("sysa", 1, ["sysb"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vipa.cli.options import Given, Place
 from vipa.cli.problems import MisuseError, ProblemError
@@ -14,6 +14,9 @@ from vipa.core.forms import seconds
 from vipa.core.inventory import Inventory, network
 from vipa.core.snapshot import Allowed, Settings, Snapshot
 from vipa.k8s import decode, names
+
+if TYPE_CHECKING:
+    from vipa.cli.leader import Leader, Unknown
 
 Raw = Mapping[str, Any]
 
@@ -24,33 +27,36 @@ DEFAULT = "default"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Objects as they were read. `home`: the namespace of a name that says none; `shown`: the
-    namespace that was asked for, None for all."""
+    namespace that was asked for, None for all. `leader`: of the operator, where it was asked for;
+    files have none."""
 
     raws: tuple[Raw, ...]
     now: str
     home: str
     shown: str | None
+    leader: Leader | Unknown | None = None
 
     def shows(self, key: Key) -> bool:
         return self.shown in (None, key.namespace)
 
 
-def read(given: Given) -> Source:
+def read(given: Given, *, leader: bool = False) -> Source:
     """What a command looks at: the files if there are any, else the cluster."""
     if given.files:
         return from_files(given.files, given)
-    return from_cluster(given)
+    return from_cluster(given, leader=leader)
 
 
-def from_cluster(place: Place) -> Source:
+def from_cluster(place: Place, *, leader: bool = False) -> Source:
     """All objects of the cluster, read side by side. Raises ProblemError."""
     import asyncio  # noqa: PLC0415 - a quarter of the start-up time, and files need none of it
 
-    return asyncio.run(observe(place))
+    return asyncio.run(observe(place, leader=leader))
 
 
-async def observe(place: Place) -> Source:
+async def observe(place: Place, *, leader: bool = False) -> Source:
     from vipa.cli import cluster  # noqa: PLC0415 - slow to import
+    from vipa.cli import leader as leaders  # noqa: PLC0415
 
     async with cluster.connected(place) as client:
         home = place.namespace or client.access.namespace
@@ -61,6 +67,7 @@ async def observe(place: Place) -> Source:
             now=client.clock.now(),
             home=home,
             shown=None if place.all_namespaces else home,
+            leader=await leaders.look(client) if leader else None,
         )
 
 
@@ -135,9 +142,9 @@ def _labels(raw: Raw) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def take(given: Given) -> tuple[Source, Snapshot]:
+def take(given: Given, *, leader: bool = False) -> tuple[Source, Snapshot]:
     """The source and its snapshot."""
-    source = read(given)
+    source = read(given, leader=leader)
     return source, snapshot(source, given.allowed)
 
 

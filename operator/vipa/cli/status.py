@@ -41,16 +41,19 @@ def status(
             raise typer.BadParameter("--watch draws tables of the cluster: leave out -f and -o")
         _follow(given, interval, wide=wide)
         return
-    found, now = source.take(given)
+    found, now = source.take(given, leader=True)
     boards = board.boards(found, now)
     if output in (Output.JSON, Output.YAML):
-        value = {"now": found.now, "sysplexes": [board.as_json(one) for one in boards]}
+        leader = {"leader": found.leader.as_json()} if found.leader is not None else {}
+        value = {"now": found.now, **leader, "sysplexes": [board.as_json(one) for one in boards]}
         (render.show_json if output is Output.JSON else render.show_yaml)(value)
         return
     render.show(parts(found, boards, wide=wide))
 
 
 def parts(found: Source, boards: list[Board], *, wide: bool) -> Iterator[RenderableType]:
+    if found.leader is not None:
+        yield found.leader.line(found.now)
     if not boards:
         where = "any namespace" if found.shown is None else f"namespace {found.shown}"
         yield f"There is no Sysplex, VIPA or stack in {where}."
@@ -85,7 +88,7 @@ def _follow(given: Given, interval: float, *, wide: bool) -> None:
         drawn: list[RenderableType] = []
         while True:
             try:
-                found = await source.observe(given)
+                found = await source.observe(given, leader=True)
                 boards = board.boards(found, source.snapshot(found, None))
                 drawn = [*parts(found, boards, wide=wide)]
                 foot = f"{found.now}, again every {interval:g} s; Ctrl-C ends"

@@ -12,6 +12,7 @@ from vipa.k8s.listing import version_of
 from vipa.k8s.watch import Event
 
 API_VERSION = "coordination.k8s.io/v1"
+EVERYWHERE = f"/apis/{API_VERSION}/leases"
 NAME = "sysplex-vipa"
 # Where the operator runs unless it is told otherwise.
 NAMESPACE = "sysplex-system"
