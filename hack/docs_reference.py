@@ -18,7 +18,8 @@ from vipa.core import events, incidents
 from vipa.core.reasons import Acceptance, Candidate, Cause, Kept
 from vipa.core.record import Move
 from vipa.core.snapshot import Settings
-from vipa.shell.metrics import Metrics, StoreCollector
+from vipa.shell.elector import NONE
+from vipa.shell.metrics import ElectionCollector, Metrics, StoreCollector
 from vipa.shell.probemetrics import ProbeMetrics
 from vipa.shell.store import Store
 
@@ -80,6 +81,9 @@ METRICS = {
     "sysplex_takeover_seconds": "From the change seen to the record acknowledged.",
     "sysplex_round_seconds": "Time to plan one round.",
     "sysplex_actions_total": "Writes; outcome: `ok`, an HTTP status, or `unreachable`.",
+    "sysplex_shadow_actions_total": "Record writes that a standby planned and left to the leader.",
+    "sysplex_leader": "1: this replica holds the Lease and writes.",
+    "sysplex_leader_transitions_total": "Terms of the Lease so far, whoever had them.",
     "sysplex_loop_lag_seconds": "By how much a timer of the event loop is late.",
     "sysplex_vipa_owner": "1 for the stack that owns; no sample without an owner.",
     "sysplex_vipa_epoch": "The term of office.",
@@ -147,7 +151,8 @@ def metrics() -> str:
     held = Metrics()
     probes = ProbeMetrics(held.registry, in_flight=float, blind=float)
     store = Store(Settings(), lambda: "")
-    families = [*held.registry.collect(), *StoreCollector(store, {}, lambda: 0.0).collect()]
+    families = [*held.registry.collect(), *ElectionCollector(lambda: NONE, lambda: 0).collect()]
+    families += StoreCollector(store, {}, lambda: 0.0).collect()
     known = [one for part in (held, probes) for one in vars(part).values()]
     labels = {one._name: one._labelnames for one in known if hasattr(one, "_name")}
     rows = []

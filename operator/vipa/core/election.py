@@ -196,8 +196,8 @@ def sent(state: State, mark: str, at: float) -> State:
 
 
 def failed(state: State, at: float) -> State:
-    """No answer in time, or a refusal: go on after a pause. A write may have arrived or not, so look
-    first; unless its mark was seen already, and only the answer has been lost."""
+    """No answer in time, or a refusal: go on after a pause. A write may have arrived or not, so
+    look first; unless its mark was seen already, and only the answer has been lost."""
     stale = state.stale or state.asked is not None
     return replace(state, stale=stale, again_at=at + state.rules.renew / 4)
 

@@ -64,14 +64,17 @@ class Operator:
         store = Store(Settings(allowed=options.allowed, probes=True), client.clock.now)
         metrics = Metrics()
         loop = self._assemble(found, store, metrics)
-        assert self._elector is not None
+        elector = self._elector
+        assert elector is not None
         sight = self._sight = Sight(client, store)
         metrics.registry.register(StoreCollector(store, sight.last_event_s, time.perf_counter))
-        metrics.registry.register(ElectionCollector(self._elector))
+        metrics.registry.register(
+            ElectionCollector(lambda: elector.mandate, lambda: elector.transitions)
+        )
         prober = self._monitor(store, sight, metrics, self._watch)
         self._endpoint = Endpoint(metrics, sight)
         await self._endpoint.start(options.host, options.port)
-        self._elector.start()  # to look: how long the Lease is left alone counts from now on
+        elector.start()  # to look: how long the Lease is left alone counts from now on
         started = time.perf_counter()
         await sight.sync()
         gc.collect()
@@ -80,7 +83,7 @@ class Operator:
         await self._may_stand(client)
         loop.open()
         prober.start()
-        self._elector.wake()  # and now to stand for it
+        elector.wake()  # and now to stand for it
         self._work_in_background(
             loop.publish_forever(),
             loop.replan_forever(),

@@ -14,7 +14,7 @@ from vipa.core import actions as act
 from vipa.core.cluster import Key
 from vipa.core.record import Move
 from vipa.k8s.client import ApiError
-from vipa.shell.elector import Elector
+from vipa.shell.elector import Mandate
 from vipa.shell.store import Store
 
 TAKEOVER_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -84,16 +84,17 @@ class Metrics:
 class ElectionCollector(Collector):
     """Whether this replica leads, and how often the leader has changed."""
 
-    def __init__(self, elector: Elector) -> None:
-        self._elector = elector
+    def __init__(self, mandate: Callable[[], Mandate], terms: Callable[[], int]) -> None:
+        self._mandate = mandate
+        self._terms = terms
 
     def collect(self) -> Iterator[Metric]:
-        leads = self._elector.mandate.until > time.monotonic()
+        leads = self._mandate().until > time.monotonic()
         yield GaugeMetricFamily("sysplex_leader", "1: this replica writes.", float(leads))
         yield CounterMetricFamily(
             "sysplex_leader_transitions",
             "Terms of the Lease so far, of all replicas.",
-            self._elector.transitions,
+            self._terms(),
         )
 
 
