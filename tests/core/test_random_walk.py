@@ -288,7 +288,7 @@ class Increment:
             if verdict.due is not None and verdict.due <= snapshot.clock + 1e-6:
                 self.scope.add(of_stack(self.world, key))
         judged = judging.judge(snapshot, self.scope.stacks)
-        for key in judging.others(self.memory, self.scope.stacks, judged):
+        for key in judging.others(snapshot, self.scope.stacks, judged):
             self.scope.add(of_stack(self.world, key))
         judging.remember(self.memory, judged)
         while self._take(list(planning.moves(snapshot, self.scope.vipas))):

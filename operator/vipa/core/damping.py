@@ -18,14 +18,16 @@ KEPT = 100
 
 def after(spec: Damping | None, before: Damped, now: str, *, failed: bool, joined: str) -> Damped:
     """What is remembered now. `joined`: when an operator last let the stack join, which forgives
-    everything until then."""
+    everything until then.
+
+    What has left the window is forgotten with the next failure, not before: that time passes is no
+    reason to write a status.
+    """
     if spec is None or (before != Damped() and _forgiven(before, joined)):
         before = Damped()
-    if spec is None:
+    if spec is None or not failed:
         return before
     found = _aged(spec, before, now)
-    if not failed:
-        return found
     failures = (*found.failures, now)[-KEPT:]
     if len(failures) < spec.failures:
         return replace(found, failures=failures)

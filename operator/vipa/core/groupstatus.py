@@ -123,11 +123,27 @@ def _ready(snapshot: Snapshot, found: Sysplex) -> Condition:
 
 
 def _holding(snapshot: Snapshot, found: Sysplex) -> Condition | None:
-    """What the operator does not believe of its own probes; since when is kept by the API."""
+    """What the operator does not believe of its own probes; since when is kept by the API.
+
+    It stands until the verdicts that ended it are in the API: a fresh operator that found neither
+    would hold them anew, for as long again.
+    """
     held = snapshot.memory.holding.get(found.key)
-    if held is None:
-        return None
-    return Condition(type="Holding", status=TRUE, reason=held.reason, message=held.message)
+    if held is not None:
+        return Condition(type="Holding", status=TRUE, reason=held.reason, message=held.message)
+    shown = [one for one in found.status.conditions if one.type == "Holding"]
+    return shown[0] if shown and any(_untold(snapshot, found.key)) else None
+
+
+def _untold(snapshot: Snapshot, group: Key) -> Iterator[Key]:
+    """Stacks whose silence is believed and that the API still shows as Active."""
+    world = snapshot.world
+    for pod in map(world.pod_of, snapshot.memory.believed):
+        stack = world.stacks.get(pod.stack_key) if pod is not None else None
+        if stack is None or stack.group != group or stack.status.phase is not Phase.ACTIVE:
+            continue
+        if not judgement(snapshot, stack.key).active:
+            yield stack.key
 
 
 def last_join(snapshot: Snapshot, found: Sysplex) -> int:

@@ -7,7 +7,8 @@ without any Active stack by the word of the probes alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from vipa.core import forms, health, monitor
 from vipa.core.cluster import Key, Pod
 from vipa.core.inventory import NOTHING
 from vipa.core.judgement import Judgement
-from vipa.core.resources import Condition, Monitor, OnUnresponsive, Sysplex
+from vipa.core.resources import Condition, OnUnresponsive, Sysplex
 from vipa.core.snapshot import Holding, SilentOwners, Snapshot
 
 STALE_S = 15.0
@@ -29,10 +30,14 @@ VerdictOf = Callable[[Key], Judgement]
 
 
 class Silent(NamedTuple):
-    """A stack of which no pod answers: when the last of them was found silent, and where."""
+    """A stack of which no pod answers: when the last of their rows of unanswered probes began.
+
+    `found`: silent for as long as the threshold asks; else it is on the way there.
+    """
 
     stack: Key
-    turned: float
+    missed: float
+    found: bool
     pods: tuple[Pod, ...]
 
     @property
@@ -59,21 +64,26 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     if asking is None or asking.on_unresponsive is OnUnresponsive.REPORT:
         return Belief()
     keys = sorted(stacks)
-    suspects = [one for key in keys if (one := _silent(snapshot, key, suspect=True))]
+    group = sorted({*keys, *snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING)})
+    suspects = [
+        one for key in keys if (one := _silent(snapshot, key)) and _is_suspect(snapshot, one)
+    ]
     replaced, undecided = _replaced(snapshot, keys)
-    held, due = _mass(snapshot, plex, asking, suspects)
-    believed = [one for one in suspects if one.stack not in held]
-    alone: set[Key] = set()
-    if believed and not _another(snapshot, plex, believed, verdict):
-        alone, believed = {one.stack for one in believed}, []
+    doubt = _mass(snapshot, plex, group, suspects) if suspects else Doubt()
+    believed = [one for one in suspects if one.stack not in doubt.stacks]
+    # Nobody goes by a word that only the accused could contradict.
+    alone = {one.stack for one in believed if not _contradicted(snapshot, group, one, verdict)}
+    believed = [one for one in believed if one.stack not in alone]
     owners = _silent_owners(snapshot, plex, [*keys, *(one.stack for one in believed)], believed)
-    unseen, waiting = _unwitnessed(snapshot, plex, owners, verdict)
+    unseen, waiting = _unwitnessed(snapshot, group, owners, verdict)
     uids = {pod.uid for one in believed for pod in one.pods} | replaced
+    said: Set[Key] = doubt.stacks if doubt.said else frozenset()
+    soon = snapshot.clock + asking.interval
     return Belief(
         believed=frozenset(uids),
-        holding=_holding(snapshot, plex, held=held, alone=alone | unseen, limit=asking.hold_limit),
-        due=due if held else snapshot.clock + asking.interval,
-        again=frozenset(held | undecided),
+        holding=_holding(snapshot, plex, held=said, alone=alone | unseen, limit=asking.hold_limit),
+        due=min(soon, doubt.due) if alone or undecided else doubt.due,
+        again=frozenset(doubt.stacks | undecided | alone),
         owners=SilentOwners(frozenset(owners), waiting) if owners else None,
     )
 
@@ -100,42 +110,58 @@ def _replaced(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[set[str], set[
     return found, undecided
 
 
-def _silent(snapshot: Snapshot, key: Key, *, suspect: bool) -> Silent | None:
-    """The stack if all of its pods that are well by the facts are silent, at least one of them a
-    suspect, or all of them believed."""
+def _silent(snapshot: Snapshot, key: Key) -> Silent | None:
+    """The stack if no pod of it that is well by the facts has answered its last probe."""
     world = snapshot.world
     well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
-    if not well or any(monitor.silence(snapshot, pod) is None for pod in well):
-        return None
-    suspects = tuple(pod for pod in well if monitor.is_suspect(snapshot, pod))
-    if bool(suspects) is not suspect:
-        return None
     tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
-    turned = max(t.turned if t and t.turned is not None else 0.0 for t in tallies)
-    return Silent(key, turned, suspects or tuple(well))
+    missed = [t.missed for t in tallies if t is not None and t.missed is not None]
+    if not well or len(missed) < len(well):
+        return None
+    found = all(t is not None and t.silent for t in tallies)
+    return Silent(key, max(missed), found, tuple(well))
 
 
-def _mass(
-    snapshot: Snapshot, plex: Sysplex, asking: Monitor, suspects: list[Silent]
-) -> tuple[set[Key], float | None]:
-    """The suspects that are held because too many fell silent at once, and until when at most."""
-    recent = [*suspects, *_recent(snapshot, plex)]
+def _is_suspect(snapshot: Snapshot, one: Silent) -> bool:
+    return one.found and any(monitor.is_suspect(snapshot, pod) for pod in one.pods)
+
+
+class Doubt(NamedTuple):
+    """The suspects that are held because too many fell silent at once, and until when at most.
+
+    `said`: it has come so far that people are told. `due`: on the monotonic clock.
+    """
+
+    stacks: frozenset[Key] = frozenset()
+    said: bool = False
+    due: float = math.inf
+
+
+def _mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Silent]) -> Doubt:
+    """Probes do not fail in one moment but one after the other, within an interval: so whoever has
+    just begun to miss them counts with those that are found silent."""
+    asking = plex.monitor
+    assert asking is not None
+    silent = [one for key in group if (one := _silent(snapshot, key)) is not None]
     # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
-    doubtful = {one: end for one in recent if (end := _stale_at(snapshot, one)) > snapshot.clock}
+    doubtful = {one: end for one in silent if (end := _stale_at(snapshot, one)) > snapshot.clock}
     if len(doubtful) < STACKS_LEAST:
-        return set(), None
-    responsive = _responsive(snapshot, plex)
+        return Doubt()
+    answering = _answering(snapshot, group)
     since = forms.seconds(_since(snapshot, plex)) or 0
     limit = since + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
-    held, dues = set(), [snapshot.clock + limit]
-    for one in doubtful.keys() & set(suspects):
-        near = [r for r in doubtful if abs(r.turned - one.turned) <= asking.window]
+    held, said, dues = set(), False, [snapshot.clock + limit]
+    for one in [s for s in suspects if s in doubtful]:
+        near = [r for r in doubtful if abs(r.missed - one.missed) <= asking.window]
         nodes = set().union(*(r.nodes for r in near))
-        many = len(near) * 100 > asking.hold_percent * (responsive + len(near))
+        many = len(near) * 100 > asking.hold_percent * (answering + len(near))
         if len(near) >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
             held.add(one.stack)
             dues.append(doubtful[one])
-    return held, min(dues) if held else None
+            said = said or sum(r.found for r in near) >= STACKS_LEAST
+            if not all(r.found for r in near):
+                dues.append(snapshot.clock + asking.interval)
+    return Doubt(frozenset(held), said, min(dues)) if held else Doubt()
 
 
 def _stale_at(snapshot: Snapshot, silent: Silent) -> float:
@@ -143,49 +169,41 @@ def _stale_at(snapshot: Snapshot, silent: Silent) -> float:
 
     Of a node without any nothing is known: it speaks for its stacks until the limit.
     """
-    forever = float("inf")
-    renewed = (snapshot.memory.renewed.get(node, forever) for node in silent.nodes)
+    renewed = (snapshot.memory.renewed.get(node, math.inf) for node in silent.nodes)
     return max(renewed) + STALE_S
 
 
-def _recent(snapshot: Snapshot, plex: Sysplex) -> Iterator[Silent]:
-    """Stacks of the group that this observer found silent and that were believed at once."""
-    seen = set()
-    for uid in snapshot.memory.believed:
-        pod = snapshot.world.pod_of(uid)
-        if pod is None or pod.stack_key in seen:
-            continue
-        if Key(pod.key.namespace, pod.sysplex) == plex.key:
-            seen.add(pod.stack_key)
-            if (found := _silent(snapshot, pod.stack_key, suspect=False)) is not None:
-                yield found
-
-
-def _responsive(snapshot: Snapshot, plex: Sysplex) -> int:
-    """How many stacks of the group answer and are well by the facts."""
+def _answering(snapshot: Snapshot, group: list[Key]) -> int:
+    """How many stacks of the group are well by the facts and have answered their last probe."""
     world, count = snapshot.world, 0
-    for key in world.stacks_by_sysplex.get(plex.key, NOTHING):
+    for key in group:
         well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
-        count += any(monitor.silence(snapshot, pod) is None for pod in well)
+        tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
+        count += any(t is None or t.missed is None for t in tallies)
     return count
 
 
-def _another(snapshot: Snapshot, plex: Sysplex, going: list[Silent], verdict: VerdictOf) -> bool:
-    """Whether the group keeps an Active stack without these (zos: never the only member)."""
-    gone = {one.stack for one in going}
-    members = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING)
-    return any(verdict(key).active for key in members if key not in gone)
+def _contradicted(snapshot: Snapshot, group: list[Key], one: Silent, verdict: VerdictOf) -> bool:
+    """Whether another Active stack has answered since this one fell silent.
+
+    So the last one never goes (zos: never the only member), nor do all of them at once.
+    """
+    first = first_missed(snapshot, one.stack)
+    return any(
+        found.active and found.serving and has_answered_since(snapshot, found.serving, first)
+        for found in (verdict(key) for key in group if key != one.stack)
+    )
 
 
 def _unwitnessed(
-    snapshot: Snapshot, plex: Sysplex, owners: set[Key], verdict: VerdictOf
+    snapshot: Snapshot, group: list[Key], owners: set[Key], verdict: VerdictOf
 ) -> tuple[set[Key], bool]:
     """Silent owners since whose silence nobody has answered, and whether any Active stack has
     still to answer."""
     unseen, waiting = set(), False
     for key in owners:
-        others = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING) - {key}
-        active = [s for k in others if (v := verdict(k)).active and (s := v.serving)]
+        others = (verdict(other) for other in group if other != key)
+        active = [found.serving for found in others if found.active and found.serving]
         first = first_missed(snapshot, key)
         seen = [has_answered_since(snapshot, pod, first) for pod in active]
         waiting = waiting or not all(seen)
@@ -236,7 +254,7 @@ def _since(snapshot: Snapshot, plex: Sysplex) -> str:
 
 
 def _holding(
-    snapshot: Snapshot, plex: Sysplex, *, held: set[Key], alone: set[Key], limit: float
+    snapshot: Snapshot, plex: Sysplex, *, held: Set[Key], alone: Set[Key], limit: float
 ) -> Holding | None:
     stacks = frozenset(held | alone)
     since = _since(snapshot, plex)
@@ -267,7 +285,7 @@ def _sure(snapshot: Snapshot, plex: Sysplex) -> bool:
     return True
 
 
-def _names(stacks: set[Key]) -> str:
+def _names(stacks: Set[Key]) -> str:
     names = sorted(key.name for key in stacks)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -90,15 +90,20 @@ def _join(snapshot: Snapshot, verdicts: dict[Key, Judgement]) -> dict[Key, int]:
     return joins
 
 
-def others(memory: Memory, stacks: Iterable[Key], judged: Judged) -> set[Key]:
-    """Stacks that nobody asked for and whose verdict is another one now: their addresses are to be
-    planned too. Ask before `remember`."""
-    found = set()
-    for key in judged.verdicts.keys() - set(stacks):
+def others(snapshot: Snapshot, stacks: Iterable[Key], judged: Judged) -> set[Key]:
+    """Stacks that nobody asked for and that are another matter now: their addresses are to be
+    planned too. Ask before `remember`.
+
+    Also where the verdict is the same: a record may name an incarnation that is believed no more.
+    """
+    memory = snapshot.memory
+    pods = [snapshot.world.pod_of(uid) for uid in judged.believed ^ memory.believed]
+    found = {pod.stack_key for pod in pods if pod is not None}
+    for key in judged.verdicts:
         old, new = memory.verdicts.get(key), judged.verdicts[key]
         if old is None or (old.verdict, old.serving) != (new.verdict, new.serving):
             found.add(key)
-    return found
+    return found - set(stacks)
 
 
 def remember(memory: Memory, judged: Judged) -> None:

@@ -98,10 +98,12 @@ def _member(
     failed = last.phase is Phase.ACTIVE and not verdict.eligible and not left
     spec = plex.damping if plex is not None else None
     damped = damping.after(spec, last.damping, now, failed=failed, joined=joined)
+    # Whoever is out of the group begins to wait when it is let in: nothing in the API tells a
+    # fresh operator for how long it has been healthy until then.
     healthy_at = None
-    if found.health.eligible:
+    if verdict.eligible:
         healthy_at = snapshot.clock if last.healthy_at is None else last.healthy_at
-        if spec is not None and damping.due(damped) and verdict.eligible:
+        if spec is not None and damping.due(damped):
             damped = damping.begun(spec, damped, now)
     found = found._replace(damping=damped, expelled_since=expelled, healthy_at=healthy_at)
     delay = plex.join_delay if plex is not None and last.phase is not Phase.ACTIVE else 0.0

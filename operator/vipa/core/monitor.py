@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vipa.core import forms, health
 from vipa.core.cluster import Key, Pod
-from vipa.core.judgement import before
+from vipa.core.judgement import Before, before
 from vipa.core.probing import Tally
 from vipa.core.reasons import Candidate, Cause, Verdict
 from vipa.core.resources import Monitor, OnUnresponsive, Phase
@@ -39,9 +39,7 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
     known = snapshot.memory.tallies.get(pod.uid)
     if known is not None:
         return known
-    stack = snapshot.world.stacks.get(pod.stack_key)
-    judged = snapshot.memory.verdicts.get(pod.stack_key)
-    last = before(stack, judged, snapshot.now, snapshot.clock)
+    last = _last(snapshot, pod)
     if last.uid == pod.uid and last.phase is not Phase.ABSENT and NEVER not in last.message:
         silent = last.reason in SILENT or _lost_since(snapshot, pod, last.since)
         if silent:
@@ -51,6 +49,12 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
         if last.reason in ANSWERED:
             return Tally(silent=False)
     return Tally(silent=True)
+
+
+def _last(snapshot: Snapshot, pod: Pod) -> Before:
+    key = pod.stack_key
+    stack, judged = snapshot.world.stacks.get(key), snapshot.memory.verdicts.get(key)
+    return before(stack, judged, snapshot.now, snapshot.clock)
 
 
 def _lost_since(snapshot: Snapshot, pod: Pod, since: str) -> bool:
@@ -89,9 +93,16 @@ def silence(snapshot: Snapshot, pod: Pod) -> Tally | None:
 
 
 def is_suspect(snapshot: Snapshot, pod: Pod) -> bool:
-    """Found silent by this observer, and nobody has decided yet whether to believe it."""
+    """Found silent by this observer while its stack was Active, and nobody has decided yet whether
+    to believe it. A stack that is out already does not come in by a doubt."""
     found = snapshot.memory.tallies.get(pod.uid)
     if found is None or not found.silent or found.turned is None:
+        return False
+    stack, judged = (
+        snapshot.world.stacks.get(pod.stack_key),
+        snapshot.memory.verdicts.get(pod.stack_key),
+    )
+    if before(stack, judged, snapshot.now, snapshot.clock).phase is not Phase.ACTIVE:
         return False
     return pod.uid not in snapshot.memory.believed
 

@@ -95,13 +95,20 @@ def _only_told(
         case Vipa():
             return Scope(vipas={new.key}, decides=False)
         case Stack():
-            return Scope(stacks={new.key}, decides=False)
+            return Scope(stacks={new.key}, sysplexes=_holds(world, new.group), decides=False)
         case Sysplex():
             stacks = _waiting(world, old, verdicts)
             return Scope(sysplexes={new.key}, stacks=stacks, decides=False)
         case Backup():
             return Scope(backups={new.key}, decides=False)
     return Scope(pods={new.key}, decides=False)
+
+
+def _holds(world: Inventory, group: Key) -> set[Key]:
+    """The Sysplex, if it holds verdicts: what it says of them ends when its stacks show them."""
+    plex = world.sysplexes.get(group)
+    shown = plex.status.conditions if plex is not None else ()
+    return {group} if any(one.type == "Holding" for one in shown) else set()
 
 
 def _waiting(world: Inventory, old: Told, verdicts: Mapping[Key, Judgement] | None) -> set[Key]:

@@ -18,7 +18,7 @@ from vipa.core.inventory import Inventory, Object
 from vipa.core.plan import Plan
 from vipa.core.probing import Answer, Tally
 from vipa.core.record import Holder, Record
-from vipa.core.resources import Phase, Stack, Sysplex
+from vipa.core.resources import Phase, Stack, Sysplex, Vipa
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import aside, remembering
 
@@ -65,8 +65,14 @@ def broken(
                 continue
             if fresh and unknowable:
                 continue
-            plans = _again(snapshot, so_far, fresh=fresh)
-            for text in _differences(whole, _end(so_far, *plans)):
+            plans = list(_again(snapshot, so_far, fresh=fresh))
+            found = _end(so_far, *plans)
+            late = len(plans) > 1
+            for text in (
+                _differences(_timeless(whole), _timeless(found))
+                if late
+                else (_differences(whole, found))
+            ):
                 who = "a fresh operator" if fresh else "the same operator"
                 yield f"cut off after {cut} ({done}), {who} ends elsewhere: {text}"
         so_far.take(plan.actions[cut])
@@ -85,6 +91,19 @@ def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]
         memory = remembering.copied(plan.after.memory)
         memory.tallies |= _found_silent(plan.after, known)
         yield planning.make(replace(plan.after, memory=memory))
+
+
+def _timeless(end: End) -> End:
+    """Without the times of conditions: on the way there they were others for a moment."""
+    return replace(end, things={name: _undated(thing) for name, thing in end.things.items()})
+
+
+def _undated(thing: Object) -> Object:
+    match thing:
+        case Vipa() | Stack() | Sysplex():
+            undated = tuple(replace(one, since="") for one in thing.status.conditions)
+            return replace(thing, status=replace(thing.status, conditions=undated))  # type: ignore[arg-type]
+    return thing
 
 
 def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:

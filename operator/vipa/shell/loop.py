@@ -92,7 +92,11 @@ class Loop:
             if now - (forms.seconds(move.time) or 0) > RETELL_S:
                 continue
             source = Key(key.namespace, move.source)
-            givers = [pod for pod in world.members(source) if pod.uid != record.owner_uid]
+            givers = [
+                pod
+                for pod in world.members(source)
+                if pod.uid != record.owner_uid and pod.created <= (forms.seconds(move.time) or 0)
+            ]
             giver = (givers[0].key.name, givers[0].uid) if len(givers) == 1 else None
             for emit in events.of_move(vipa, record, giver):
                 self._submit(emit)
@@ -131,7 +135,7 @@ class Loop:
     def _judge(self, snapshot: Snapshot, scope: Scope) -> None:
         """The verdicts of a round; the scope grows by what else the guard came to believe."""
         found = judging.judge(snapshot, scope.stacks)
-        for key in judging.others(snapshot.memory, scope.stacks, found):
+        for key in judging.others(snapshot, scope.stacks, found):
             reach = scopes.of_stack(snapshot.world, key)
             scope.add(reach)
             self._store.stale.add(reach)
