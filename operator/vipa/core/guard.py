@@ -1,48 +1,27 @@
 """Whether to believe the probes (I10: the blind do not act).
 
-Many stacks that fall silent at once are more often one broken path of the observer than many dead
-processes. So a second witness is asked, the heartbeats of their nodes; and a group is never left
-without any Active stack by the word of the probes alone.
+Not while too many fall silent at once, see `doubt`; and nobody goes by a word that only the accused
+could contradict, so a group is never left without any Active stack by its probes alone.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from vipa.core import forms, health, monitor
+from vipa.core import doubt, health, monitor
 from vipa.core.cluster import Key, Pod
+from vipa.core.doubt import Doubt, Silent
 from vipa.core.inventory import NOTHING
 from vipa.core.judgement import Judgement
-from vipa.core.resources import Condition, OnUnresponsive, Sysplex
+from vipa.core.resources import OnUnresponsive, Sysplex
 from vipa.core.snapshot import Holding, SilentOwners, Snapshot
 
-STALE_S = 15.0
-STACKS_LEAST = 3
-NODES_LEAST = 2
 NAMED = 8
 MASS_FAILURE = "MassFailure"
 NO_WITNESS = "NoWitness"
 
 VerdictOf = Callable[[Key], Judgement]
-
-
-class Silent(NamedTuple):
-    """A stack of which no pod answers: when the last of their rows of unanswered probes began.
-
-    `found`: silent for as long as the threshold asks; else it is on the way there.
-    """
-
-    stack: Key
-    missed: float
-    found: bool
-    pods: tuple[Pod, ...]
-
-    @property
-    def nodes(self) -> set[str]:
-        return {pod.node for pod in self.pods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +45,24 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     keys = sorted(stacks)
     group = sorted({*keys, *snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING)})
     suspects = [
-        one for key in keys if (one := _silent(snapshot, key)) and _is_suspect(snapshot, one)
+        one for key in keys if (one := doubt.silent(snapshot, key)) and _is_suspect(snapshot, one)
     ]
     replaced, undecided = _replaced(snapshot, keys)
-    doubt = _mass(snapshot, plex, group, suspects) if suspects else Doubt()
-    believed = [one for one in suspects if one.stack not in doubt.stacks]
+    many = doubt.mass(snapshot, plex, group, suspects) if suspects else Doubt()
+    believed = [one for one in suspects if one.stack not in many.stacks]
     # Nobody goes by a word that only the accused could contradict.
     alone = {one.stack for one in believed if not _contradicted(snapshot, group, one, verdict)}
     believed = [one for one in believed if one.stack not in alone]
     owners = _silent_owners(snapshot, plex, [*keys, *(one.stack for one in believed)], believed)
     unseen, waiting = _unwitnessed(snapshot, group, owners, verdict)
     uids = {pod.uid for one in believed for pod in one.pods} | replaced
-    said: Set[Key] = doubt.stacks if doubt.said else frozenset()
+    said: Set[Key] = many.stacks if many.said else frozenset()
     soon = snapshot.clock + asking.interval
     return Belief(
         believed=frozenset(uids),
         holding=_holding(snapshot, plex, held=said, alone=alone | unseen, limit=asking.hold_limit),
-        due=min(soon, doubt.due) if alone or undecided else doubt.due,
-        again=frozenset(doubt.stacks | undecided | alone),
+        due=min(soon, many.due) if alone or undecided else many.due,
+        again=frozenset(many.stacks | undecided | alone),
         owners=SilentOwners(frozenset(owners), waiting) if owners else None,
     )
 
@@ -110,77 +89,8 @@ def _replaced(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[set[str], set[
     return found, undecided
 
 
-def _silent(snapshot: Snapshot, key: Key) -> Silent | None:
-    """The stack if no pod of it that is well by the facts has answered its last probe."""
-    world = snapshot.world
-    well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
-    tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
-    missed = [t.missed for t in tallies if t is not None and t.missed is not None]
-    if not well or len(missed) < len(well):
-        return None
-    found = all(t is not None and t.silent for t in tallies)
-    return Silent(key, max(missed), found, tuple(well))
-
-
 def _is_suspect(snapshot: Snapshot, one: Silent) -> bool:
     return one.found and any(monitor.is_suspect(snapshot, pod) for pod in one.pods)
-
-
-class Doubt(NamedTuple):
-    """The suspects that are held because too many fell silent at once, and until when at most.
-
-    `said`: it has come so far that people are told. `due`: on the monotonic clock.
-    """
-
-    stacks: frozenset[Key] = frozenset()
-    said: bool = False
-    due: float = math.inf
-
-
-def _mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Silent]) -> Doubt:
-    """Probes do not fail in one moment but one after the other, within an interval: so whoever has
-    just begun to miss them counts with those that are found silent."""
-    asking = plex.monitor
-    assert asking is not None
-    silent = [one for key in group if (one := _silent(snapshot, key)) is not None]
-    # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
-    doubtful = {one: end for one in silent if (end := _stale_at(snapshot, one)) > snapshot.clock}
-    if len(doubtful) < STACKS_LEAST:
-        return Doubt()
-    answering = _answering(snapshot, group)
-    since = forms.seconds(_since(snapshot, plex)) or 0
-    limit = since + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
-    held, said, dues = set(), False, [snapshot.clock + limit]
-    for one in [s for s in suspects if s in doubtful]:
-        near = [r for r in doubtful if abs(r.missed - one.missed) <= asking.window]
-        nodes = set().union(*(r.nodes for r in near))
-        many = len(near) * 100 > asking.hold_percent * (answering + len(near))
-        if len(near) >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
-            held.add(one.stack)
-            dues.append(doubtful[one])
-            said = said or sum(r.found for r in near) >= STACKS_LEAST
-            if not all(r.found for r in near):
-                dues.append(snapshot.clock + asking.interval)
-    return Doubt(frozenset(held), said, min(dues)) if held else Doubt()
-
-
-def _stale_at(snapshot: Snapshot, silent: Silent) -> float:
-    """When the heartbeats of its nodes are too old to speak for a stack.
-
-    Of a node without any nothing is known: it speaks for its stacks until the limit.
-    """
-    renewed = (snapshot.memory.renewed.get(node, math.inf) for node in silent.nodes)
-    return max(renewed) + STALE_S
-
-
-def _answering(snapshot: Snapshot, group: list[Key]) -> int:
-    """How many stacks of the group are well by the facts and have answered their last probe."""
-    world, count = snapshot.world, 0
-    for key in group:
-        well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
-        tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
-        count += any(t is None or t.missed is None for t in tallies)
-    return count
 
 
 def _contradicted(snapshot: Snapshot, group: list[Key], one: Silent, verdict: VerdictOf) -> bool:
@@ -242,22 +152,11 @@ def has_answered_since(snapshot: Snapshot, pod: Pod, moment: float | None) -> bo
     return found.answered > moment
 
 
-def _shown(plex: Sysplex) -> Condition | None:
-    held = [c for c in plex.status.conditions if c.type == "Holding" and c.status == "True"]
-    return held[0] if held else None
-
-
-def _since(snapshot: Snapshot, plex: Sysplex) -> str:
-    """Since when the group holds verdicts: by memory, else by its condition, else now."""
-    known, shown = snapshot.memory.holding.get(plex.key), _shown(plex)
-    return (known.since if known else shown.since if shown else "") or snapshot.now
-
-
 def _holding(
     snapshot: Snapshot, plex: Sysplex, *, held: Set[Key], alone: Set[Key], limit: float
 ) -> Holding | None:
     stacks = frozenset(held | alone)
-    since = _since(snapshot, plex)
+    since = doubt.since(snapshot, plex)
     if held:
         text = (
             f"{_names(held)} fell silent at once while their nodes report; not believed for "
@@ -267,7 +166,7 @@ def _holding(
     if alone:
         text = f"{_names(alone)}: silent, but no other stack has answered since"
         return Holding(NO_WITNESS, text, since, stacks)
-    known, shown = snapshot.memory.holding.get(plex.key), _shown(plex)
+    known, shown = snapshot.memory.holding.get(plex.key), doubt.shown(plex)
     if shown is not None and not _sure(snapshot, plex):
         return known or Holding(shown.reason, shown.message, since)
     return None

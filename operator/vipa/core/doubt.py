@@ -1,0 +1,115 @@
+"""Whether too many stacks fall silent at once to believe the probes (I10).
+
+Many that fall silent at once are more often one broken path of the observer than many dead
+processes. So a second witness is asked: the heartbeats of their nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from vipa.core import forms, health
+from vipa.core.cluster import Key, Pod
+from vipa.core.resources import Condition, Sysplex
+from vipa.core.snapshot import Snapshot
+
+STALE_S = 15.0
+STACKS_LEAST = 3
+NODES_LEAST = 2
+
+
+class Silent(NamedTuple):
+    """A stack of which no pod answers: when the last of their rows of unanswered probes began.
+
+    `found`: silent for as long as the threshold asks; else it is on the way there.
+    """
+
+    stack: Key
+    missed: float
+    found: bool
+    pods: tuple[Pod, ...]
+
+    @property
+    def nodes(self) -> set[str]:
+        return {pod.node for pod in self.pods}
+
+
+def silent(snapshot: Snapshot, key: Key) -> Silent | None:
+    """The stack if no pod of it that is well by the facts has answered its last probe."""
+    world = snapshot.world
+    well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
+    tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
+    missed = [t.missed for t in tallies if t is not None and t.missed is not None]
+    if not well or len(missed) < len(well):
+        return None
+    found = all(t is not None and t.silent for t in tallies)
+    return Silent(key, max(missed), found, tuple(well))
+
+
+class Doubt(NamedTuple):
+    """The suspects that are held because too many fell silent at once, and until when at most.
+
+    `said`: it has come so far that people are told. `due`: on the monotonic clock.
+    """
+
+    stacks: frozenset[Key] = frozenset()
+    said: bool = False
+    due: float = math.inf
+
+
+def mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Silent]) -> Doubt:
+    """Probes do not fail in one moment but one after the other, within an interval: so whoever has
+    just begun to miss them counts with those that are found silent."""
+    asking = plex.monitor
+    assert asking is not None
+    found = [one for key in group if (one := silent(snapshot, key)) is not None]
+    # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
+    doubtful = {one: end for one in found if (end := _stale_at(snapshot, one)) > snapshot.clock}
+    if len(doubtful) < STACKS_LEAST:
+        return Doubt()
+    answering = _answering(snapshot, group)
+    began = forms.seconds(since(snapshot, plex)) or 0
+    limit = began + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
+    held, said, dues = set(), False, [snapshot.clock + limit]
+    for one in [s for s in suspects if s in doubtful]:
+        near = [r for r in doubtful if abs(r.missed - one.missed) <= asking.window]
+        nodes = set().union(*(r.nodes for r in near))
+        many = len(near) * 100 > asking.hold_percent * (answering + len(near))
+        if len(near) >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
+            held.add(one.stack)
+            dues.append(doubtful[one])
+            said = said or sum(r.found for r in near) >= STACKS_LEAST
+            if not all(r.found for r in near):
+                dues.append(snapshot.clock + asking.interval)
+    return Doubt(frozenset(held), said, min(dues)) if held else Doubt()
+
+
+def _stale_at(snapshot: Snapshot, silent: Silent) -> float:
+    """When the heartbeats of its nodes are too old to speak for a stack.
+
+    Of a node without any nothing is known: it speaks for its stacks until the limit.
+    """
+    renewed = (snapshot.memory.renewed.get(node, math.inf) for node in silent.nodes)
+    return max(renewed) + STALE_S
+
+
+def _answering(snapshot: Snapshot, group: list[Key]) -> int:
+    """How many stacks of the group are well by the facts and have answered their last probe."""
+    world, count = snapshot.world, 0
+    for key in group:
+        well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
+        tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
+        count += any(t is None or t.missed is None for t in tallies)
+    return count
+
+
+def shown(plex: Sysplex) -> Condition | None:
+    held = [c for c in plex.status.conditions if c.type == "Holding" and c.status == "True"]
+    return held[0] if held else None
+
+
+def since(snapshot: Snapshot, plex: Sysplex) -> str:
+    """Since when the group holds verdicts: by memory, else by its condition, else now."""
+    known, told = snapshot.memory.holding.get(plex.key), shown(plex)
+    return (known.since if known else told.since if told else "") or snapshot.now
