@@ -1,0 +1,91 @@
+"""The command line of `hack/kind`."""
+
+import argparse
+import shlex
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from kube import locks
+from kube.outcome import MissingError, ProblemError, say
+
+from . import cluster, daemon, engine, nodeimage, phases
+
+CLONE = Path(__file__).resolve().parents[2]
+STATE = CLONE / "build" / "kind"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; return the exit code: 1 it went wrong, 2 the machine lacks something."""
+    signal.signal(signal.SIGTERM, _terminated)
+    options = _parser().parse_args(arguments)
+    STATE.mkdir(parents=True, exist_ok=True)
+    try:
+        if options.command == "env":
+            return _env()
+        with locks.held(STATE / ".lock", waiting="another hack/kind runs: waiting for it"):
+            return _run(options)
+    except ProblemError as error:
+        print(f"kind: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"kind: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _terminated(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hack/kind", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("engine", help="make sure that a Docker answers, starting one if need be")
+    commands.add_parser("up", help="start the cluster, print the path of its kubeconfig")
+    down = commands.add_parser("down", help="delete the cluster")
+    down.add_argument(
+        "--all", action="store_true", help="also end a dockerd of this clone, with all its images"
+    )
+    load = commands.add_parser("load", help="put images onto all nodes")
+    load.add_argument("images", nargs="+", metavar="IMAGE|ARCHIVE")
+    commands.add_parser("env", help='print variables: eval "$(hack/kind env)"')
+    commands.add_parser("base", help="make a minimal Debian image, print its name")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "down":
+        found = engine.find(STATE)
+        if found is not None:
+            cluster.down(found, STATE)
+        if options.all:
+            daemon.stop(STATE)
+        return 0
+    ready = engine.ready(STATE)
+    match options.command:
+        case "up":
+            cluster.up(ready, STATE)
+            say(f"up after {phases.elapsed_s():.0f} s")
+            print(cluster.kubeconfig(STATE))
+        case "load":
+            for image in options.images:
+                cluster.load(ready, STATE, image)
+        case "base":
+            print(nodeimage.base_image(ready, STATE / "logs"))
+        case "engine":
+            print(ready.host or "the default Docker")
+    return 0
+
+
+def _env() -> int:
+    found = engine.find(STATE)
+    if found is None:
+        raise MissingError("no Docker answers: hack/kind up")
+    values = cluster.env(found, STATE)
+    for name in ("DOCKER_HOST", "KUBECONFIG", "KIND_EXPERIMENTAL_DOCKER_NETWORK", "PATH"):
+        if name in values:
+            print(f"export {name}={shlex.quote(values[name])}")
+    return 0
