@@ -88,7 +88,6 @@ class Operator:
             loop.publish_forever(),
             loop.replan_forever(),
             sight.compare_forever(),
-            sight.sweep(),
             sight.ask_forever(),
             self._endpoint.measure_lag_forever(),
         )
@@ -112,6 +111,8 @@ class Operator:
         def led(mandate: Mandate) -> None:
             if mandate.term:
                 loop.lead(mandate.term)
+                if self._sight is not None:
+                    self._work_in_background(self._sight.sweep())
             else:
                 loop.follow()
 

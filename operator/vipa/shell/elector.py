@@ -10,7 +10,9 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -110,7 +112,9 @@ class Elector:
         try:
             asyncio.run(self._main())
         except BaseException:
-            log.critical("the elector ended; nothing is written any more", exc_info=True)
+            # Without it nothing would be written any more, and nobody would know why.
+            log.critical("the elector has failed, and so the operator ends", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
             raise
         finally:
             self.mandate = NONE
@@ -121,12 +125,12 @@ class Elector:
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         self._client = Client(self._access)
         self._ready.set()
-        watcher = asyncio.create_task(self._watch())
         try:
-            await self._elect()
+            async with asyncio.TaskGroup() as group:
+                watcher = group.create_task(self._watch())
+                await self._elect()
+                watcher.cancel()
         finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
             await self._client.close()
 
     async def _elect(self) -> None:

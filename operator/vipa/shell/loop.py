@@ -178,7 +178,9 @@ class Loop:
                 await self._judged.wait()
             scope, self._store.stale = self._store.stale, Scope()
             if not self._leads:
-                continue  # all of it is planned again when we do
+                # All of it is planned again when we do, and whoever left the group is looked for.
+                self._store.strays.clear()
+                continue
             for part in slices(scope):
                 self.publish(part)
                 await asyncio.sleep(0)
