@@ -87,7 +87,7 @@ def _member(
     now, verdict = snapshot.now, found.health
     joined = stack.join_requested if stack is not None else ""
     left = stack is not None and stack.left
-    expelled = _expelled(plex, last, found, now, joined)
+    expelled = _expelled(plex, last, found, now, joined, left=left)
     reason = ""
     if found.serving is not None and left:
         text = f"stack {name} has left the group: membership is Left"
@@ -110,8 +110,13 @@ def _member(
     return _waiting(snapshot, name, delay, found._replace(verdict=verdict, reason=reason))
 
 
-def _expelled(plex: Sysplex | None, last: Before, found: Judgement, now: str, joined: str) -> str:
-    """Since when the stack is expelled under LeaveUntilJoined; it outlives pods and restarts."""
+def _expelled(
+    plex: Sysplex | None, last: Before, found: Judgement, now: str, joined: str, *, left: bool
+) -> str:
+    """Since when the stack is expelled under LeaveUntilJoined; it outlives pods and restarts.
+
+    Who leaves by command in the same moment is not expelled: it is out already.
+    """
     request = forms.seconds(joined)
     since = last.expelled_since
     if since and request is not None and request >= (forms.seconds(since) or 0):
@@ -120,7 +125,7 @@ def _expelled(plex: Sysplex | None, last: Before, found: Judgement, now: str, jo
     if watched is None or watched.on_unresponsive is not OnUnresponsive.LEAVE_UNTIL_JOINED:
         return since
     silent = found.health.reason is Candidate.UNRESPONSIVE
-    return since or (now if silent and last.phase is Phase.ACTIVE else "")
+    return since or (now if silent and not left and last.phase is Phase.ACTIVE else "")
 
 
 def _waiting(snapshot: Snapshot, name: str, delay: float, found: Judgement) -> Judgement:

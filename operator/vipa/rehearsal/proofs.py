@@ -18,7 +18,7 @@ from vipa.core.inventory import Inventory, Object
 from vipa.core.plan import Plan
 from vipa.core.probing import Answer, Tally
 from vipa.core.record import Holder, Record
-from vipa.core.resources import Phase, Stack, Sysplex, Vipa
+from vipa.core.resources import Condition, Phase, Stack, Sysplex, Vipa
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import aside, remembering
 
@@ -94,16 +94,28 @@ def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]
 
 
 def _timeless(end: End) -> End:
-    """Without the times of conditions: on the way there they were others for a moment."""
+    """Without the times of conditions and the causes of moves: of two causes in one snapshot the
+    one that is known at once comes first."""
     return replace(end, things={name: _undated(thing) for name, thing in end.things.items()})
 
 
 def _undated(thing: Object) -> Object:
     match thing:
-        case Vipa() | Stack() | Sysplex():
-            undated = tuple(replace(one, since="") for one in thing.status.conditions)
-            return replace(thing, status=replace(thing.status, conditions=undated))  # type: ignore[arg-type]
+        case Record() if thing.last_move is not None:
+            return replace(thing, last_move=thing.last_move._replace(reason=""))
+        case Vipa():
+            move = thing.status.last_move
+            move = move._replace(reason="") if move is not None else None
+            found = _dateless(thing.status.conditions)
+            return replace(thing, status=replace(thing.status, conditions=found, last_move=move))
+        case Stack() | Sysplex():
+            found = _dateless(thing.status.conditions)
+            return replace(thing, status=replace(thing.status, conditions=found))  # type: ignore[arg-type]
     return thing
+
+
+def _dateless(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(replace(one, since="") for one in conditions)
 
 
 def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
