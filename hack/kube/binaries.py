@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import building, toolchain
+from .building import Program
 from .outcome import MissingError, say
 
 HERE = Path(__file__).resolve().parent
@@ -31,20 +32,38 @@ def folder(environ: Mapping[str, str] = os.environ) -> Path:
     cache = cache_root(environ)
     kubernetes, etcd = pinned("kubernetes", "k8s.io/kubernetes"), pinned("etcd", ETCD_MODULE)
     target = cache / f"kube-{kubernetes}-etcd{etcd.removeprefix('v')}"
-    if not building.complete(target):
-        building.build(
-            building.Recipe(
-                target=target,
-                sources=HERE,
-                version=kubernetes,
-                go=lambda: toolchain.find(cache),
-                environ=environ,
-            )
-        )
-    return target
+    return built(target, programs(kubernetes), environ)
 
 
 ETCD_MODULE = "go.etcd.io/etcd/server/v3"
+
+
+def built(target: Path, wanted: Mapping[str, Program], environ: Mapping[str, str]) -> Path:
+    """Return the target with these programs in it."""
+    recipe = building.Recipe(
+        target=target,
+        sources=HERE,
+        programs=wanted,
+        go=lambda: toolchain.find(cache_root(environ)),
+        environ=environ,
+    )
+    if not recipe.complete():
+        building.build(recipe)
+    return target
+
+
+def programs(version: str) -> dict[str, Program]:
+    """Return what a control plane of this version is built from."""
+    # Without these the programs call themselves v0.0.0-master, which kubectl's check of the
+    # version skew and kubeadm take at its word.
+    major, minor = version.removeprefix("v").split(".")[:2]
+    at = "k8s.io/component-base/version"
+    names = f"-X {at}.gitVersion={version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
+    link = f"-s -w {names} -X k8s.io/client-go/pkg/version.gitVersion={version}"
+    return {"etcd": Program(module="etcd", package=ETCD_MODULE)} | {
+        name: Program(module="kubernetes", package=f"k8s.io/kubernetes/cmd/{name}", link=link)
+        for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
+    }
 
 
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:

@@ -16,13 +16,17 @@ from pathlib import Path
 from . import locks, progress
 from .outcome import ProblemError, say
 
-PACKAGES = {
-    "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-}
 MARKER = ".complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A main package, in which folder its go.mod is, and what the linker is told."""
+
+    module: str
+    package: str
+    link: str = "-s -w"
+    tags: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +35,13 @@ class Recipe:
 
     target: Path
     sources: Path
-    version: str
+    programs: Mapping[str, Program]
     go: Callable[[], Path]
     environ: Mapping[str, str]
 
-
-def complete(target: Path) -> bool:
-    """Tell whether a build ended well here and nobody took a program away since."""
-    return all((target / name).is_file() for name in (MARKER, *PACKAGES))
+    def complete(self) -> bool:
+        """Tell whether a build ended well here and nobody took a program away since."""
+        return all((self.target / name).is_file() for name in (MARKER, *self.programs))
 
 
 def build(recipe: Recipe) -> None:
@@ -46,7 +49,7 @@ def build(recipe: Recipe) -> None:
     target = recipe.target
     lock = target.with_name(f"{target.name}.lock")
     with locks.held(lock, waiting=f"another build of {target.name} runs: waiting for it"):
-        if complete(target):
+        if recipe.complete():
             return
         prefix = f"{target.name}.building-"
         for left in target.parent.glob(f"{prefix}*"):
@@ -62,7 +65,7 @@ def build(recipe: Recipe) -> None:
 
 
 def _build_all(recipe: Recipe, go: Path, scratch: Path) -> None:
-    wanted = [name for name in PACKAGES if not (recipe.target / name).is_file()]
+    wanted = [name for name in recipe.programs if not (recipe.target / name).is_file()]
     say(f"building {', '.join(wanted)} with {go} into {recipe.target} (once per machine)")
     for number, name in enumerate(wanted):
         seen = progress.Step(name=name, done=tuple(wanted[:number]), left=tuple(wanted[number:]))
@@ -76,26 +79,21 @@ def _build_all(recipe: Recipe, go: Path, scratch: Path) -> None:
 
 
 def _command(recipe: Recipe, go: Path, name: str, scratch: Path) -> list[str]:
-    # Without these the programs call themselves v0.0.0-master, which kubectl's check of the
-    # version skew and kubeadm take at its word.
-    major, minor = recipe.version.removeprefix("v").split(".")[:2]
-    at = "k8s.io/component-base/version"
-    names = f"-X {at}.gitVersion={recipe.version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
-    client = f"-X k8s.io/client-go/pkg/version.gitVersion={recipe.version}"
-    link = "-s -w" if name == "etcd" else f"-s -w {names} {client}"
     # Said on the command line, because GOFLAGS of the environment may say otherwise and the
     # user's other flags (proxies, caches) must stay in force.
-    flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={link}"]
-    return [str(go), "build", *flags, "-o", str(scratch / name), PACKAGES[name]]
+    program = recipe.programs[name]
+    flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={program.link}"]
+    if program.tags:
+        flags.append(f"-tags={program.tags}")
+    return [str(go), "build", *flags, "-o", str(scratch / name), program.package]
 
 
 def _compile(recipe: Recipe, command: list[str], log: Path, step: progress.Step) -> int:
-    module = "etcd" if step.name == "etcd" else "kubernetes"
     environ = {**recipe.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=recipe.sources / module,
+            cwd=recipe.sources / recipe.programs[step.name].module,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from . import binaries, display, install, plane, state
+from . import binaries, display, install, plane, state, tools
 from .outcome import ProblemError
 from .parts import Part
 from .state import State
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hack/controlplane", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("binaries", help="make sure that the programs exist, print their folder")
+    commands.add_parser("tools", help="the same for helm, promtool and foreign CRDs")
     helps = {
         "up": "start a control plane, print the path of its kubeconfig",
         "down": "end a control plane and remove its folder",
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "binaries":
         print(binaries.folder())
+        return 0
+    if options.command == "tools":
+        print(tools.folder())
         return 0
     folder = state.folder_of(options.dir, options.name)
     if options.command == "kubectl":

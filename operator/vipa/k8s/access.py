@@ -71,8 +71,12 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Access | None:
 
 async def from_kubeconfig(path: str | None = None, context: str | None = None) -> Access:
     """The kubeconfig as kubectl would read it. Raises NoAccess."""
-    # Imported here: half a second and 60 MB that an operator in a pod does not need.
-    from kubernetes.aio import client, config  # noqa: PLC0415
+    # Imported here: half a second and 60 MB that an operator in a pod does not need; the image of
+    # the operator does not even hold them.
+    try:
+        from kubernetes.aio import client, config  # noqa: PLC0415
+    except ImportError as error:
+        raise NoAccess(f"no account of a pod, and kubeconfigs cannot be read: {error}") from error
 
     settings = client.Configuration()
     try:

@@ -1,0 +1,40 @@
+{{/*
+Names are fixed and not made from the release: there is one operator in a cluster. A second release
+would have a Lease of its own and write the same records; so Helm refuses it, because cluster-wide
+objects of these names are the first one's.
+*/}}
+{{- define "sysplex-vipa.name" -}}sysplex-vipa{{- end }}
+
+{{- define "sysplex-vipa.account" -}}{{ .Values.serviceAccount.name }}{{- end }}
+
+{{- define "sysplex-vipa.selector" -}}
+app.kubernetes.io/name: sysplex-vipa
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "sysplex-vipa.labels" -}}
+app.kubernetes.io/name: sysplex-vipa
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{- end }}
+
+{{- define "sysplex-vipa.image" -}}
+{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
+{{ .Values.image.repository }}:{{ $tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* The restricted Pod Security level asks for all of this, and it is right. */}}
+{{- define "sysplex-vipa.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "sysplex-vipa.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}

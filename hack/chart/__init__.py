@@ -1,0 +1,1 @@
+"""What in `charts/` is made from something else, and how."""
