@@ -10,7 +10,7 @@ from types import FrameType
 from kube import locks
 from kube.outcome import MissingError, ProblemError, say
 
-from . import cluster, daemon, engine, nodeimage, phases
+from . import cluster, daemon, engine, nodeimage, phases, traffic
 
 CLONE = Path(__file__).resolve().parents[2]
 STATE = CLONE / "build" / "kind"
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="put images onto all nodes")
     load.add_argument("images", nargs="+", metavar="IMAGE|ARCHIVE")
     commands.add_parser("env", help='print variables: eval "$(hack/kind env)"')
+    commands.add_parser("traffic", help="build and load hack/traffic, print the path of the program")
     commands.add_parser("base", help="make a minimal Debian image, print its name")
     return parser
 
@@ -73,6 +74,9 @@ def _run(options: argparse.Namespace) -> int:
         case "load":
             for image in options.images:
                 cluster.load(ready, STATE, image)
+        case "traffic":
+            cluster.load(ready, STATE, str(traffic.archive(STATE)))
+            print(STATE / "traffic")
         case "base":
             print(nodeimage.base_image(ready, STATE / "logs"))
         case "engine":
@@ -85,7 +89,7 @@ def _env() -> int:
     if found is None:
         raise MissingError("no Docker answers: hack/kind up")
     values = cluster.env(found, STATE)
-    for name in ("DOCKER_HOST", "KUBECONFIG", "KIND_EXPERIMENTAL_DOCKER_NETWORK", "PATH"):
+    for name in ("DOCKER_HOST", "DOCKER_BUILDKIT", "KUBECONFIG", "KIND_EXPERIMENTAL_DOCKER_NETWORK", "PATH"):
         if name in values:
             print(f"export {name}={shlex.quote(values[name])}")
     return 0

@@ -1,0 +1,3 @@
+module sysplex.dev/hack/traffic
+
+go 1.26
