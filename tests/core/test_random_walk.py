@@ -78,7 +78,6 @@ SAYINGS: tuple[dict[str, Any], ...] = (
     {"joinDelay": "3s", "damping": DAMPING},
     {"monitor": MONITOR, "joinDelay": "1s", "damping": DAMPING},
 )
-TRIED = SAYINGS if os.environ.get("VIPA_WALK_GROUPS") else SAYINGS[:1]
 
 
 def group(saying: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +203,7 @@ deletions = st.builds(
 )
 creations = st.one_of(
     st.sampled_from([do.Apply(object=one) for one in (WEB, DB, HOME, SHARED, PLEX)]),
-    st.builds(lambda saying: do.Apply(object=group(saying)), st.sampled_from(TRIED)),
+    st.builds(lambda saying: do.Apply(object=group(saying)), st.sampled_from(SAYINGS)),
     st.builds(  # another VIPA under the name: other ranks, perhaps an address in use
         lambda name, address, r, primary: vipa(
             name, sysplex="plex1", address=address, backups=r, primary=primary
@@ -326,7 +325,7 @@ class Beside(Model):
 class Walk(RuleBasedStateMachine):
     """A sysplex to which things happen."""
 
-    @initialize(collects=st.booleans(), saying=st.sampled_from((SAYINGS[0], *TRIED)))
+    @initialize(collects=st.booleans(), saying=st.sampled_from((SAYINGS[0], *SAYINGS)))
     def begin(self, collects: bool, saying: dict[str, Any]) -> None:
         self.model = Beside(quick=True, collects=collects)
         self.model.setup(given(saying))
