@@ -15,6 +15,8 @@ from . import cluster, daemon, engine, nodeimage, phases, traffic
 CLONE = Path(__file__).resolve().parents[2]
 STATE = CLONE / "build" / "kind"
 
+EXPORTED = ("DOCKER_HOST", "DOCKER_BUILDKIT", "KUBECONFIG", "KIND_EXPERIMENTAL_DOCKER_NETWORK")
+
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code: 1 it went wrong, 2 the machine lacks something."""
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="put images onto all nodes")
     load.add_argument("images", nargs="+", metavar="IMAGE|ARCHIVE")
     commands.add_parser("env", help='print variables: eval "$(hack/kind env)"')
-    commands.add_parser("traffic", help="build and load hack/traffic, print the path of the program")
+    commands.add_parser("traffic", help="build and load hack/traffic, print its path")
     commands.add_parser("base", help="make a minimal Debian image, print its name")
     return parser
 
@@ -89,7 +91,7 @@ def _env() -> int:
     if found is None:
         raise MissingError("no Docker answers: hack/kind up")
     values = cluster.env(found, STATE)
-    for name in ("DOCKER_HOST", "DOCKER_BUILDKIT", "KUBECONFIG", "KIND_EXPERIMENTAL_DOCKER_NETWORK", "PATH"):
+    for name in (*EXPORTED, "PATH"):
         if name in values:
             print(f"export {name}={shlex.quote(values[name])}")
     return 0
