@@ -1,0 +1,196 @@
+"""The cluster under test: operator by its chart, three stacks, a stock Service, clients outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.live import watching
+from tests.chaos.live.watching import Api, Clients, History, Watcher
+
+from vipa.rehearsal.kindnodes import Nodes
+
+ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+NAMESPACE, SYSTEM = "chaos", "sysplex-system"
+CHAINS = {"web": ["sysa", "sysb", "sysc"], "db": ["sysb", "sysc", "sysa"]}
+TARGETS = {"web": "198.51.100.10", "db": "198.51.100.20", "stock": "198.51.100.100"}
+ADDRESSES = "198.51.100.0/24"
+HOMES = {"sysa": "sysplex-worker", "sysb": "sysplex-worker2", "sysc": "sysplex-worker3"}
+CONTROL_PLANE = "sysplex-control-plane"
+SETTLES_WITHIN_S = 180.0
+QUIET_S = 1.0
+Raw = dict[str, Any]
+
+
+def hack_kind(*arguments: str) -> str:
+    """Run hack/kind, its progress on our stderr; what it printed."""
+    command = [sys.executable, str(ROOT / "hack" / "kind"), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def enter_environment() -> None:
+    """docker and kubectl of the cluster, for everything that we start from here on."""
+    for line in hack_kind("env").splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        os.environ[name] = shlex.split(value)[0]
+
+
+def program(name: str) -> str:
+    """kubectl or helm, as the clone has built them."""
+    what = "tools" if name == "helm" else "binaries"
+    command = [sys.executable, str(ROOT / "hack" / "controlplane"), what]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return str(Path(shown.strip().splitlines()[-1]) / name)
+
+
+class World:
+    """Everything that a fault is done to, and by which one sees that it is over."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.kubeconfig = Path(os.environ["KUBECONFIG"])
+        self.nodes = Nodes()
+        self._kubectl, self._helm = program("kubectl"), program("helm")
+        self._api = Api(self.kubeconfig)
+        found = watching.watchers(self._api, history, NAMESPACE, SYSTEM)
+        self._watchers: dict[str, Watcher] = {one.kind: one for one in found}
+        self._clients = Clients(
+            history,
+            image=subprocess.run(
+                ["docker", "inspect", "--format={{.Config.Image}}", CONTROL_PLANE],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip(),
+            network="sysplex-kind",
+            program=ROOT / "build" / "kind" / "traffic",
+        )
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        done = subprocess.run(
+            [self._kubectl, *arguments], capture_output=True, text=True, check=False, timeout=240
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"kubectl {' '.join(arguments[:4])}: {done.stderr.strip()}")
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    def put_up(self) -> None:
+        """Operator, stacks, targets; afterwards everything is watched and asked."""
+        values = str(HERE / "values.yaml")
+        chart = str(ROOT / "charts" / "sysplex-vipa")
+        command = [self._helm, "upgrade", "--install", "sysplex-vipa", chart, f"-n={SYSTEM}"]
+        command += ["--create-namespace", "--wait", "--timeout=120s", "-f", values]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        self.kubectl("apply", "-f", str(HERE / "stacks.yaml"))
+        status = f'{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{TARGETS["stock"]}"}}]}}}}}}'
+        patch = [
+            "patch",
+            "service",
+            "stock",
+            "--subresource=status",
+            "--type=merge",
+            f"-p={status}",
+        ]
+        self.kubectl("-n", NAMESPACE, *patch)
+        for one in self._watchers.values():
+            one.start()
+        self.until(lambda: not self.unsettled(), "everything is at home")
+        # Only now, so that the history does not begin with the failures of a cluster in the making.
+        via = self.nodes.address(CONTROL_PLANE)
+        self._clients.start(TARGETS, network=ADDRESSES, via=via)
+        self.until(lambda: self._clients.count > 20, "clients get answers")
+        self.history.say("asking")
+
+    def take_down(self) -> None:
+        """Delete what was put up, say what is left, end the recording."""
+        self.history.say("asked")
+        self._clients.stop()
+        # A pod on its way out may outlive this; what is on it is looked at before it goes.
+        self.kubectl("-n", NAMESPACE, "delete", "vipas,sysplexes", "--all", "--wait=true")
+        with contextlib.suppress(TimeoutError):  # the checker says it better
+            self.until(lambda: not self.left(), "nothing is left", within_s=20)
+        self.history.say("left", things=self.left())
+        for one in self._watchers.values():
+            one.end()
+        self.kubectl("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=120s")
+        self.history.say("end")
+        self.history.close()
+
+    def left(self) -> list[str]:
+        """What the operator made and nobody needs any more."""
+        kinds = "services,endpointslices"
+        labelled = self.kubectl("-n", NAMESPACE, "get", kinds, "-o=name")
+        ours = [name for name in labelled.split() if "/stock" not in name]
+        noted = "jsonpath={.items[*].metadata.annotations.sysplex\\.dev/vipas}"
+        return ours + self.kubectl("-n", NAMESPACE, "get", "pods", f"-o={noted}").split()
+
+    def pods(self, stack: str) -> list[Raw]:
+        """Pods of a stack that are not on their way out."""
+        return [
+            one
+            for one in self._watchers["pod"].shown()
+            if one["stack"] == stack and not one["terminating"]
+        ]
+
+    def record(self, vipa: str) -> Raw | None:
+        found = [one for one in self._watchers["record"].shown() if one["vipa"] == vipa]
+        return found[0] if found else None
+
+    def leader(self) -> str:
+        """The pod that writes."""
+        holder = next(one["holder"] for one in self._watchers["lease"].shown() if one["holder"])
+        return str(holder).rpartition("_")[0]
+
+    def operators(self) -> list[tuple[str, str, str]]:
+        """Pod, its uid and its node, of each replica that runs."""
+        path = "{range .items[*]}{.metadata.name} {.metadata.uid} {.spec.nodeName}{'\\n'}{end}"
+        label = "-l=app.kubernetes.io/component=operator"
+        shown = self.kubectl("-n", SYSTEM, "get", "pods", label, f"-o=jsonpath={path}")
+        return [tuple(line.split()) for line in shown.splitlines()]  # type: ignore[misc]
+
+    def unsettled(self) -> str:
+        """What is not yet as it was in the beginning; empty: nothing."""
+        nodes = self._watchers["node"].shown()
+        for one in nodes:
+            if not one["ready"]:
+                return f"node {one['node']} is not Ready"
+        for stack in HOMES:
+            all_ = [one for one in self._watchers["pod"].shown() if one["stack"] == stack]
+            if len(all_) != 1 or not all_[0]["ready"] or all_[0]["terminating"]:
+                return f"{stack} has {len(all_)} pods, or one that is not ready"
+        for vipa, chain in CHAINS.items():
+            record = self.record(vipa)
+            if record is None or record["owner"] != chain[0]:
+                return f"{vipa} is at {record['owner'] if record else 'nobody'}"
+        if not self.operators_ready():
+            return "an operator is not ready"
+        if time.time() - self._clients.failed_at < QUIET_S:
+            return "a client was not answered a moment ago"
+        return ""
+
+    def operators_ready(self) -> bool:
+        path = "jsonpath={.status.readyReplicas}/{.status.updatedReplicas}/{.status.replicas}"
+        shown = self.kubectl(
+            "-n", SYSTEM, "get", "deployment/sysplex-vipa", f"-o={path}", check=False
+        )
+        return shown.strip() == "2/2/2"
+
+    def until(
+        self, true: Callable[[], bool], what: str, within_s: float = SETTLES_WITHIN_S
+    ) -> None:
+        """Return when it is true. Raises TimeoutError, saying what was awaited."""
+        deadline = time.monotonic() + within_s
+        pause = threading.Event()
+        while not true():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {within_s:.0f} s: {what} ({self.unsettled()})")
+            pause.wait(0.1)
