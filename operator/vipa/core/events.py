@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vipa.core import forms
 from vipa.core.actions import Emit
 from vipa.core.cluster import Key, Pod
 from vipa.core.reasons import Cause
@@ -15,6 +16,7 @@ from vipa.core.record import Move, Record
 from vipa.core.resources import Vipa
 from vipa.core.snapshot import Snapshot
 
+RECENT_S = 120
 LOSSES = {
     Cause.OWNER_GONE,
     Cause.NODE_FAILED,
@@ -100,6 +102,26 @@ def unsaid(snapshot: Snapshot, vipa: Vipa, record: Record) -> Iterator[Emit]:
     for one in of_move(vipa, record, giver):
         if one.name not in snapshot.memory.emitted:
             yield one
+
+
+def recent(snapshot: Snapshot) -> Iterator[Emit]:
+    """The events of recent moves once more, for the start of a term.
+
+    Status and events are written side by side: a status that tells of a move does not prove that
+    its events arrived before a crash. What is there is refused by its name.
+    """
+    world, now = snapshot.world, forms.seconds(snapshot.now) or 0
+    for key, record in world.records.items():
+        vipa, move = world.vipas.get(key), record.last_move
+        if vipa is None or move is None or vipa.status.last_move != move:
+            continue  # what no status tells of is told by the plan
+        moved = forms.seconds(move.time) or 0
+        if now - moved > RECENT_S:
+            continue
+        members = world.members(Key(key.namespace, move.source))
+        givers = [p for p in members if p.uid != record.owner_uid and p.created <= moved]
+        giver = (givers[0].key.name, givers[0].uid) if len(givers) == 1 else None
+        yield from of_move(vipa, record, giver)
 
 
 def of_pod(snapshot: Snapshot, pod: Pod) -> Iterator[Emit]:

@@ -19,10 +19,11 @@ from vipa.core.snapshot import Settings
 from vipa.k8s import access, leases
 from vipa.k8s.client import ApiError, Client
 from vipa.shell import dialling, handlers, probe
+from vipa.shell.answers import absorber
 from vipa.shell.elector import Elector, Mandate
 from vipa.shell.endpoint import Endpoint
 from vipa.shell.executor import Executor, Outcome
-from vipa.shell.loop import Loop, absorber
+from vipa.shell.loop import Loop
 from vipa.shell.metrics import ElectionCollector, Metrics, StoreCollector
 from vipa.shell.monitor import Prober
 from vipa.shell.settings import Options

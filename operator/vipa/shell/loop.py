@@ -12,16 +12,16 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from vipa.core import actions as act
-from vipa.core import events, forms, judging, plan
-from vipa.core import scope as scopes
+from vipa.core import events, plan
 from vipa.core.cluster import Key
 from vipa.core.record import Record
 from vipa.core.scope import Scope, everything
 from vipa.core.snapshot import Snapshot
-from vipa.shell.executor import NO_MANDATE, Executor, Outcome, object_key
+from vipa.shell.answers import touched_by
+from vipa.shell.executor import NO_MANDATE, Executor, Outcome
+from vipa.shell.judge import Judge
 from vipa.shell.metrics import Metrics
 from vipa.shell.store import Store
 
@@ -33,7 +33,6 @@ CHUNK = 5
 PUBLISH_LATEST_S = 0.25
 SLICE_PAUSE_S = 0.01
 EMITTED_MAX = 50_000
-RETELL_S = 120
 
 
 class Loop:
@@ -50,7 +49,7 @@ class Loop:
         self._judged = asyncio.Event()
         self._seconds: dict[Key, tuple[str, float]] = {}
         self._givers: dict[Key, tuple[str, str] | None] = {}
-        self._alarms: dict[Key, asyncio.TimerHandle] = {}
+        self._judge = Judge(store, metrics)
         store.on_change = self.wake
         store.on_record = self._record_seen
 
@@ -69,37 +68,14 @@ class Loop:
         self._leads = True
         self._givers.clear()
         self._store.adopt(term)
-        self._retell()
+        for emit in events.recent(self._store.snapshot()):
+            self._submit(emit)
         self._store.mark_all()
 
     def follow(self) -> None:
         """Write no more."""
         self._leads = False
         self._executor.follow()
-
-    def _retell(self) -> None:
-        """The events of recent moves once more, at the start of a term.
-
-        Status and events are written side by side: a status that tells of a move does not prove
-        that its events arrived before a crash. What is there is refused by its name.
-        """
-        snapshot = self._store.snapshot()
-        world, now = snapshot.world, forms.seconds(snapshot.now) or 0
-        for key, record in world.records.items():
-            vipa, move = world.vipas.get(key), record.last_move
-            if vipa is None or move is None or vipa.status.last_move != move:
-                continue  # what no status tells of is told by the plan
-            if now - (forms.seconds(move.time) or 0) > RETELL_S:
-                continue
-            source = Key(key.namespace, move.source)
-            givers = [
-                pod
-                for pod in world.members(source)
-                if pod.uid != record.owner_uid and pod.created <= (forms.seconds(move.time) or 0)
-            ]
-            giver = (givers[0].key.name, givers[0].uid) if len(givers) == 1 else None
-            for emit in events.of_move(vipa, record, giver):
-                self._submit(emit)
 
     def wake(self) -> None:
         if self._open and not self._scheduled:
@@ -113,7 +89,7 @@ class Loop:
         store, started = self._store, time.perf_counter()
         scope, store.urgent = store.urgent, Scope()
         snapshot = store.snapshot()
-        self._judge(snapshot, scope)
+        self._judge.judge(snapshot, scope)
         free = {key for key in scope.vipas if not self._executor.writing_record(key)}
         moved = 0
         for action in plan.moves(snapshot, free):
@@ -131,35 +107,6 @@ class Loop:
         took = time.perf_counter() - started
         # Behind the writes that were just queued: numbers and logs can wait for them.
         asyncio.get_running_loop().call_soon(self._note, len(scope.vipas), moved, took)
-
-    def _judge(self, snapshot: Snapshot, scope: Scope) -> None:
-        """The verdicts of a round; the scope grows by what else the guard came to believe."""
-        found = judging.judge(snapshot, scope.stacks)
-        for key in judging.others(snapshot, scope.stacks, found):
-            reach = scopes.of_stack(snapshot.world, key)
-            scope.add(reach)
-            self._store.stale.add(reach)
-        for uid in found.believed - snapshot.memory.believed:
-            tally = snapshot.memory.tallies.get(uid)
-            if tally is not None and tally.missed is not None:
-                self._metrics.detected(snapshot.clock - tally.missed)
-        self._store.judged(found)
-        for key, verdict in found.verdicts.items():
-            self._alarm(key, verdict.due, snapshot.clock)
-
-    def _alarm(self, stack: Key, due: float | None, now: float) -> None:
-        """Look at a stack again when its verdict may change although nothing happens."""
-        former = self._alarms.pop(stack, None)
-        if former is not None:
-            former.cancel()
-        if due is not None:
-            self._alarms[stack] = asyncio.get_running_loop().call_later(
-                max(due - now, 0.0), self._rings, stack
-            )
-
-    def _rings(self, stack: Key) -> None:
-        self._alarms.pop(stack, None)
-        self._store.mark(scopes.of_stack(self._store.world, stack))
 
     def _note(self, vipas: int, moved: int, took: float) -> None:
         self._metrics.round(took)
@@ -286,27 +233,6 @@ class Loop:
                 self._submit(events.conflict(vipa, record))
 
 
-def touched_by(action: act.Action) -> Scope:
-    """What to look at again after a write: its object, whatever the answer was."""
-    match action:
-        case act.WriteRecord() | act.DeleteRecord():
-            return Scope(vipas={action.key})
-        case act.WriteVipaStatus():
-            return Scope(vipas={action.key}, decides=False)
-        case act.ApplyService():
-            return Scope(vipas={Key(action.key.namespace, action.vipa)})
-        case act.AnnotatePod():
-            return Scope(pods={action.key})
-        case act.CreateStack() | act.DeleteStack() | act.WriteStackStatus():
-            return Scope(stacks={action.key})
-        case act.WriteSysplexStatus():
-            return Scope(sysplexes={action.key})
-        case act.WriteBackupStatus():
-            return Scope(backups={action.key})
-        case _:
-            return Scope()
-
-
 def slices(scope: Scope) -> Iterable[Scope]:
     """A scope in parts that are planned without letting a takeover wait."""
     yield Scope(sysplexes=scope.sysplexes)
@@ -320,28 +246,3 @@ def slices(scope: Scope) -> Iterable[Scope]:
     for start in range(0, len(pods), CHUNK * 4):
         yield Scope(pods=set(pods[start : start + CHUNK * 4]))
     yield Scope(backups=scope.backups)
-
-
-def absorber(store: Store) -> Any:
-    """What the answers to our own writes teach: the newest version, before any watch event."""
-
-    def absorb(action: act.Action, replies: list[dict[str, Any]]) -> None:
-        if isinstance(action, act.AnnotatePod):
-            store.annotated(action.key, action.uid, action.value)
-        elif isinstance(action, act.Emit):
-            return
-        elif isinstance(
-            action,
-            act.DeleteRecord
-            | act.DeleteService
-            | act.DeleteSlice
-            | act.DeleteEndpoints
-            | act.DeleteStack,
-        ):
-            store.deleted(action.kind, object_key(action), action.uid)
-            if isinstance(action, act.DeleteRecord):
-                store.released(action.key)
-        else:
-            store.observe(action.kind, replies[-1])
-
-    return absorb
