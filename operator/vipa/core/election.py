@@ -73,6 +73,7 @@ class Lease(NamedTuple):
 
     `mark` is what its last writer put there to know the write again. `uid`: a PUT of a Lease that
     is gone would make it anew, whatever version it is guarded by; its uid it cannot have again.
+    `carried`: what others wrote there, which every write of ours takes along.
     """
 
     version: int
@@ -82,6 +83,7 @@ class Lease(NamedTuple):
     transitions: int = 0
     mark: str = ""
     exists: bool = True
+    carried: str = ""
 
 
 class Asked(NamedTuple):
@@ -138,6 +140,7 @@ class Ask(NamedTuple):
     uid: str
     anew: bool
     deadline: float
+    carried: str = ""
 
 
 Intent = Wait | Read | Ask
@@ -161,10 +164,11 @@ def step(state: State, now: float, floor: int | None) -> Intent:
     if lease is None or state.stale or lapsed:
         return Read(give_up)
     if state.resigned:
-        return Ask("", lease.transitions, lease.version, lease.uid, True, give_up)
+        version, uid = lease.version, lease.uid
+        return Ask("", lease.transitions, version, uid, True, give_up, lease.carried)
     higher = max(state.highest, lease.transitions, floor or 0) + 1
     version, uid = (lease.version, lease.uid) if lease.exists else (0, "")
-    anew = Ask(state.me, higher, version, uid, True, give_up)
+    anew = Ask(state.me, higher, version, uid, True, give_up, lease.carried)
     if leads(state, now):
         # Deleted under us, or a record has a higher term than ours: the API server would refuse
         # all that we write. Nobody else can have begun a term, so we go on under a new one.
@@ -172,7 +176,8 @@ def step(state: State, now: float, floor: int | None) -> Intent:
             return anew
         if now < state.begun + state.rules.renew:
             return Wait(state.begun + state.rules.renew)
-        return Ask(state.me, state.term, version, uid, False, min(give_up, state.until))
+        until = min(give_up, state.until)
+        return Ask(state.me, state.term, version, uid, False, until, lease.carried)
     if floor is None:
         return Wait(FOR_EVER)
     # Released, or ours: then nobody has it, and what we did not hear of in time is a new term.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from vipa.core.election import Ask, Lease
 from vipa.k8s.client import Client
 from vipa.k8s.encode import MANAGER
@@ -14,6 +16,9 @@ from vipa.k8s.watch import Event
 API_VERSION = "coordination.k8s.io/v1"
 EVERYWHERE = f"/apis/{API_VERSION}/leases"
 NAME = "sysplex-vipa"
+# Of its metadata what is not ours: a PUT that left out Helm's labels would take the Lease away from
+# its release, which then neither upgrades nor removes it.
+OF_OTHERS = ("labels", "annotations", "ownerReferences", "finalizers")
 # Where the operator runs unless it is told otherwise.
 NAMESPACE = "sysplex-system"
 
@@ -49,7 +54,13 @@ def decode(raw: Mapping[str, Any]) -> Lease:
         duration=float(seconds) if isinstance(seconds, int) else 0.0,
         transitions=transitions if isinstance(transitions, int) else 0,
         mark=str(spec.get("renewTime") or ""),
+        carried=_carried(raw.get("metadata") or {}),
     )
+
+
+def _carried(metadata: Mapping[str, Any]) -> str:
+    found = {key: metadata[key] for key in OF_OTHERS if metadata.get(key)}
+    return orjson.dumps(found).decode() if found else ""
 
 
 def heard(event: Event) -> Lease | None:
@@ -93,7 +104,8 @@ async def write(client: Client, place: Place, ask: Ask, said: Said, *, deadline_
         "acquireTime": said.acquired,
         "renewTime": said.renewed,
     }
-    meta: dict[str, Any] = {"name": place.name, "namespace": place.namespace}
+    others = orjson.loads(ask.carried) if ask.carried else {}
+    meta: dict[str, Any] = {**others, "name": place.name, "namespace": place.namespace}
     if ask.version:
         meta |= {"resourceVersion": str(ask.version), "uid": ask.uid}
     body = {"apiVersion": API_VERSION, "kind": "Lease", "metadata": meta, "spec": spec}
