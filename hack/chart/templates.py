@@ -26,6 +26,7 @@ LEFT_OUT = re.compile(r"^kind: (Namespace|ServiceAccount)$", re.MULTILINE)
 SWITCHES = {
     "record-fence": ".Values.policies.recordFence",
     "pod-annotation": ".Values.policies.podAnnotation",
+    "own-services": ".Values.policies.ownServices",
     "unique-address": ".Values.policies.uniqueAddress",
 }
 
