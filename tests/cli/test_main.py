@@ -26,6 +26,7 @@ COMMANDS = [
     "rehearse",
     "lint",
     "snapshot",
+    "doctor",
     "operator",
 ]
 

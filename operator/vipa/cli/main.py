@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import vipa
+from vipa.cli.doctor import doctor
 from vipa.cli.explain import explain
 from vipa.cli.lint import lint
 from vipa.cli.member import join, leave
@@ -15,6 +16,7 @@ from vipa.cli.operate import operator
 from vipa.cli.options import command
 from vipa.cli.plan import plan
 from vipa.cli.rehearse import rehearse
+from vipa.cli.remove import remove_everything
 from vipa.cli.simulate import simulate
 from vipa.cli.snapshot import snapshot
 from vipa.cli.status import status
@@ -32,6 +34,7 @@ COMMANDS = (
     rehearse,
     lint,
     snapshot,
+    doctor,
     operator,
 )
 
@@ -45,6 +48,7 @@ app = typer.Typer(
 )
 for one in COMMANDS:
     app.command(one.__name__)(command(one))
+app.command("remove-everything", hidden=True)(command(remove_everything))
 
 
 def _version(asked: bool) -> None:
