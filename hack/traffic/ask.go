@@ -64,17 +64,45 @@ func ask(targets []string) {
 func connect(name, address string) {
 	run := &answers{target: name, spans: map[string]*span{}}
 	go run.sweep()
+	ports := rotation{}
 	for range time.Tick(every) {
+		port := ports.next()
 		go func() {
 			began := time.Now()
-			pod, err := once(address)
+			pod, err := once(address, port)
 			run.add(began, time.Since(began), pod, err)
 		}()
 	}
 }
 
-func once(address string) (string, error) {
-	connection, err := net.DialTimeout("tcp", address, patience)
+// rotation gives each source port again after 5 minutes only. The kernel gives one that failed to
+// connect again within seconds, and a node's conntrack remembers for 2 minutes where the first SYN
+// of it went: such a connection follows its predecessor to an owner that is gone, and by trying
+// keeps the memory alive. Clients on many machines do not do that to themselves.
+type rotation struct{ last int }
+
+const firstPort, ports = 1024, 64000
+
+func (r *rotation) next() int {
+	r.last = (r.last + 1) % ports
+	return firstPort + r.last
+}
+
+// dialer of a source port that another target may use, too.
+func dialer(port int) *net.Dialer {
+	return &net.Dialer{
+		Timeout:   patience,
+		LocalAddr: &net.TCPAddr{Port: port},
+		Control: func(_, _ string, connection syscall.RawConn) error {
+			return connection.Control(func(number uintptr) {
+				_ = syscall.SetsockoptInt(int(number), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+			})
+		},
+	}
+}
+
+func once(address string, port int) (string, error) {
+	connection, err := dialer(port).Dial("tcp", address)
 	if err != nil {
 		return "", err
 	}

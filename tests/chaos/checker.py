@@ -32,11 +32,15 @@ Line = dict[str, Any]
 
 
 class Bound(NamedTuple):
-    """What a class of fault may cost, in seconds. `moves`: whether an address may move."""
+    """What a class of fault may cost, in seconds.
+
+    `moves`: whether an address may move. `splits`: for how long others may answer for it.
+    """
 
     ownerless: float
     outage: float
     moves: bool = True
+    splits: float = 0.0
 
 
 # Default monitor: three probes half a second apart and 0.3 s for the last, 1.8 s; then the write,
@@ -63,8 +67,13 @@ BOUNDS = {
     "leader-freeze": NOTHING,
     "control-plane-kill": NOTHING,
     "kube-proxy-restart": NOTHING,
-    "hand-edit": Bound(2.0, 2.5),
-    "mass-failure": Bound(8.0, 8.0, moves=False),
+    # A selector that somebody puts on a Service sends its traffic to all pods until it is removed.
+    "hand-edit": Bound(2.0, 2.5, splits=2.5),
+    # All hang, kubelets say so one after the other: the address follows to the last one, is nobody's
+    # as long as nobody is well, and comes home.
+    "mass-failure": Bound(8.0, 15.0),
+    # All are silent to the operator, and serve: it must not believe its probes.
+    "mass-silence": NOTHING,
 }
 FOLLOW_S = 2.0  # until every kube-proxy has followed a record
 CERTAIN_S = 3.0  # as long as facts have to stand before they bind anybody
@@ -302,6 +311,8 @@ def answers(history: History) -> Iterator[Finding]:
             if line["target"] != vipa or line["t"] < terms[0][0]:
                 continue
             span = (line["t"], line["until"])
+            if any(f.t <= span[0] <= f.t + f.bound.splits for f in history.faults):
+                continue
             if not any(
                 p == line["pod"] and a - 0.5 <= span[1] and span[0] <= b for a, b, p in terms
             ):
@@ -449,9 +460,12 @@ def _ownerless(history: History, vipa: str, fault: Fault) -> float | None:
     owner = _at(records, fault.t)
     if owner is None or owner["owner"] not in fault.stacks or fault.struck is None:
         return None
+    # From the first connect that failed, where one did: a fault comes about before the command that
+    # causes it returns.
+    began = min([fault.struck, *(first for first, _ in outages(history, vipa, fault))])
     for line in records:
         if line["t"] > fault.t and line["owner"] and _holder(line) != _holder(owner):
-            return max(0.0, line["t"] - fault.struck)
+            return max(0.0, line["t"] - began)
     return None
 
 

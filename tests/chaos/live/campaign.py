@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.chaos import checker
 from tests.chaos.live import faults, world
 from tests.chaos.live.watching import History
+from vipa.rehearsal.kindnodes import NodeError
 
 RESULTS = world.ROOT / "build" / "chaos"
 # What a class takes with its recovery on two cores, for the estimate alone.
@@ -35,8 +36,10 @@ def run(path: Path, names: Sequence[str], *, seed: int | None = None) -> int:
                 faults.carry_out(scene, known[name])
                 left -= ABOUT_S.get(name, 15)
                 say(f"  over after {time.monotonic() - began:.1f} s")
-    finally:
-        scene.take_down()
+    except (TimeoutError, RuntimeError, NodeError) as error:
+        # What has been recorded until here is judged all the same.
+        say(f"broken off: {error}")
+    scene.take_down()
     return report(path)
 
 

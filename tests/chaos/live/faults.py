@@ -157,7 +157,7 @@ def _by_hand(world: World) -> None:
     world.kubectl(*spaced, "patch", "service/web", "--type=merge", patch, check=False)
     pod = world.pods("sysb")[0]["pod"]
     world.kubectl(*spaced, "annotate", "--overwrite", f"pod/{pod}", "sysplex.dev/vipas=[]")
-    status = '--patch={"status":{"owner":"sysc"}}'
+    status = '--patch={"status":{"state":"Inactive"}}'
     world.kubectl(*spaced, "patch", "vipa/web", "--subresource=status", "--type=merge", status)
     world.kubectl(*spaced, "delete", "service/db", check=False)
 
@@ -168,6 +168,20 @@ def _nodes(verb: str, *nodes: str) -> Act:
             getattr(world.nodes, verb)(one)
 
     return act
+
+
+def _deafen(world: World) -> None:
+    """No probe of any operator gets through; those of kubelets and all clients do."""
+    rules = (
+        "add table inet deaf; add chain inet deaf all { type filter hook forward priority 0; }; "
+    )
+    for _, _, node in world.operators():
+        world.nodes.inside(node, "nft", rules + "add rule inet deaf all tcp dport 8081 drop")
+
+
+def _undeafen(world: World) -> None:
+    for _, _, node in world.operators():
+        world.nodes.inside(node, "nft", "delete table inet deaf")
 
 
 WORKER, WORKER2 = HOMES["sysa"], HOMES["sysb"]
@@ -231,11 +245,13 @@ def every() -> dict[str, Fault]:
         Fault(
             name="operator-kill",
             cause=lambda world: _operators(world, "SIGKILL", leader=True),
+            lasts_s=8.0,
         ),
         _frozen(),
         Fault(name="hand-edit", cause=_by_hand, lasts_s=2.0),
-        Fault(name="kube-proxy-restart", cause=proxies),
+        Fault(name="kube-proxy-restart", cause=proxies, lasts_s=6.0),
         Fault(name="mass-failure", cause=all_stop, mend=all_go, stacks=tuple(HOMES), lasts_s=4.0),
+        Fault(name="mass-silence", cause=_deafen, mend=_undeafen, lasts_s=8.0),
         Fault(
             name="kubelet-stop",
             cause=lambda world: world.nodes.service(WORKER, "stop"),

@@ -103,7 +103,7 @@ class Watcher(threading.Thread):
         self.kind, self._path, self._project = kind, path, project
         self._shown: dict[str, Raw] = {}
         self._over = threading.Event()
-        self.synced = threading.Event()
+        self._changed_at = 0.0
 
     def run(self) -> None:
         while not self._over.is_set():
@@ -117,6 +117,10 @@ class Watcher(threading.Thread):
     def end(self) -> None:
         self._over.set()
 
+    def quiet_s(self) -> float:
+        """How long ago something changed."""
+        return time.monotonic() - self._changed_at
+
     def shown(self) -> list[Raw]:
         """All that is there now, as far as we can see."""
         return list(self._shown.values())
@@ -128,7 +132,6 @@ class Watcher(threading.Thread):
             self._gone(uid)
         for item in listed["items"]:
             self._see(item)
-        self.synced.set()
         version = listed["metadata"]["resourceVersion"]
         with contextlib.suppress(TimeoutError):
             while not self._over.is_set():
@@ -147,6 +150,7 @@ class Watcher(threading.Thread):
         uid = raw["metadata"]["uid"]
         if shown is not None and self._shown.get(uid) != shown:
             self._shown[uid] = shown
+            self._changed_at = time.monotonic()
             self._history.say(self.kind, **shown)
 
     def _gone(self, uid: str) -> None:
@@ -248,9 +252,6 @@ class Clients:
         asked = " ".join(f"{name}={address}:80" for name, address in targets.items())
         script = f"ip route add {network} via {via} && exec /traffic ask {asked}"
         made = ["docker", "create", f"--name={self.NAME}", f"--network={self._network}"]
-        # Ports enough that none is used again while a node's conntrack still knows where it went:
-        # such a connection would follow its predecessor to an owner that is gone.
-        made += ["--sysctl=net.ipv4.ip_local_port_range=1024 65535"]
         made += ["--cap-add=NET_ADMIN", "--entrypoint=bash", self._image, "-c", script]
         subprocess.run(made, capture_output=True, check=True)
         copied = ["docker", "cp", str(self._program), f"{self.NAME}:/traffic"]

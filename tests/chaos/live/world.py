@@ -27,7 +27,7 @@ ADDRESSES = "198.51.100.0/24"
 HOMES = {"sysa": "sysplex-worker", "sysb": "sysplex-worker2", "sysc": "sysplex-worker3"}
 CONTROL_PLANE = "sysplex-control-plane"
 SETTLES_WITHIN_S = 180.0
-QUIET_S = 1.0
+QUIET_S, LEADS_S = 1.0, 3.0
 Raw = dict[str, Any]
 
 
@@ -147,8 +147,8 @@ class World:
 
     def leader(self) -> str:
         """The pod that writes."""
-        holder = next(one["holder"] for one in self._watchers["lease"].shown() if one["holder"])
-        return str(holder).rpartition("_")[0]
+        held = [one["holder"] for one in self._watchers["lease"].shown() if one["holder"]]
+        return str(held[0]).rpartition("_")[0] if held else ""
 
     def operators(self) -> list[tuple[str, str, str]]:
         """Pod, its uid and its node, of each replica that runs."""
@@ -173,9 +173,16 @@ class World:
                 return f"{vipa} is at {record['owner'] if record else 'nobody'}"
         if not self.operators_ready():
             return "an operator is not ready"
+        if not self.leads():
+            return "no operator has led for a moment"
         if time.time() - self._clients.failed_at < QUIET_S:
             return "a client was not answered a moment ago"
         return ""
+
+    def leads(self) -> bool:
+        """Whoever holds the Lease runs, and has held it for longer than a takeover takes."""
+        names = {name for name, _, _ in self.operators()}
+        return self.leader() in names and self._watchers["lease"].quiet_s() > LEADS_S
 
     def operators_ready(self) -> bool:
         path = "jsonpath={.status.readyReplicas}/{.status.updatedReplicas}/{.status.replicas}"
