@@ -19,7 +19,7 @@ from .layers import Image
 
 HERE = Path(__file__).resolve().parent
 SUITE = "bookworm"
-BASE = f"sysplex.local/{SUITE}:1"
+BASE = f"sysplex-vipa-base:{SUITE}"  # that of the operator's image, where it has none other
 OS = "sysplex.local/node-os:1"
 REGISTRY = "registry.k8s.io"
 # What kubeadm of this version asks for; its list is checked against these after the build.

@@ -14,8 +14,7 @@ def program(state: Path) -> Path:
     state.mkdir(parents=True, exist_ok=True)
     target = state / "traffic"
     with phases.phase("go build traffic", about_s=5):
-        built = programs.Program(module=SOURCE, package=".", cold_s=5)
-        programs.go_build(built, target, state / "logs" / "traffic.log")
+        programs.go_build(SOURCE, target, state / "logs" / "traffic.log")
     return target
 
 

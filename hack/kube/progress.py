@@ -18,6 +18,19 @@ COLD_S = {
     "kubectl": 28,
     "helm": 150,
     "promtool": 150,
+    "kind": 30,
+    "kubelet": 90,
+    "kubeadm": 40,
+    "kube-proxy": 30,
+    "kube-scheduler": 20,
+    "containerd": 200,
+    "ctr": 30,
+    "containerd-shim-runc-v2": 20,
+    "host-local": 15,
+    "ptp": 10,
+    "loopback": 5,
+    "portmap": 5,
+    "coredns": 200,
 }
 LINE_EVERY_S = 30.0
 

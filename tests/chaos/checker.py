@@ -69,8 +69,8 @@ BOUNDS = {
     "kube-proxy-restart": NOTHING,
     # A selector that somebody puts on a Service sends its traffic to all pods until it is removed.
     "hand-edit": Bound(2.0, 2.5, splits=2.5),
-    # All hang, kubelets say so one after the other: the address follows to the last one, is nobody's
-    # as long as nobody is well, and comes home.
+    # All hang, kubelets say so one after the other: the address follows to the last one, is
+    # nobody's as long as nobody is well, and comes home.
     "mass-failure": Bound(8.0, 15.0),
     # All are silent to the operator, and serve: it must not believe its probes.
     "mass-silence": NOTHING,

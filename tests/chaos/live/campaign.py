@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.chaos import checker
 from tests.chaos.live import faults, world
 from tests.chaos.live.watching import History
+
 from vipa.rehearsal.kindnodes import NodeError
 
 RESULTS = world.ROOT / "build" / "chaos"

@@ -45,6 +45,10 @@ class History:
             if not self._file.closed:
                 self._file.write(line.rstrip("\n") + "\n")
 
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
     def flush(self) -> None:
         with self._lock:
             self._file.flush()

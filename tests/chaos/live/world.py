@@ -111,7 +111,9 @@ class World:
         self.history.say("asking")
 
     def take_down(self) -> None:
-        """Delete what was put up, say what is left, end the recording."""
+        """Delete what was put up, say what is left, end the recording; once."""
+        if self.history.closed:
+            return
         self.history.say("asked")
         self._clients.stop()
         # A pod on its way out may outlive this; what is on it is looked at before it goes.
