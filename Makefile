@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit cluster demo bench bench-detection bench-probes format clean
+.PHONY: help setup test lint unit cluster demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds bench bench-detection bench-probes format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,7 +35,7 @@ lint: setup ## ruff, mypy, import-linter, and the checks of the house
 
 unit: setup ## tests that need no control plane
 	@rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=build/coverage/.coverage.unit $(BIN)/pytest tests --ignore=tests/cluster --ignore=tests/hack -n 2 --cov --cov-report=
+	COVERAGE_FILE=build/coverage/.coverage.unit $(BIN)/pytest tests --ignore=tests/cluster --ignore=tests/hack --ignore=tests/chaos/live -n 2 --cov --cov-report=
 
 cluster: setup ## tests on a real control plane (builds it once, about 11 minutes)
 	@hack/controlplane binaries >/dev/null
@@ -44,6 +44,28 @@ cluster: setup ## tests on a real control plane (builds it once, about 11 minute
 demo: setup ## the product in a minute, on an embedded control plane (KEEP=1 leaves it running)
 	@hack/controlplane binaries >/dev/null
 	@$(BIN)/python hack/demo $(if $(KEEP),--keep)
+
+kind-demo: setup ## the same with real kubelets: cluster, image, chart, a node killed under traffic
+	@$(BIN)/python hack/demo/kind.py
+
+# A cluster with operator and traffic on its nodes; what is there already is left as it is.
+kind: setup
+	@hack/kind up >/dev/null && $(BIN)/python hack/image && hack/kind traffic >/dev/null
+	@hack/kind load sysplex-vipa:$$($(BIN)/python -c 'import vipa; print(vipa.__version__)')
+
+chaos: kind ## every class of fault in kind, judged by a checker of its own (10 minutes)
+	$(BIN)/pytest tests/chaos/live
+
+chaos-smoke: kind ## one fault of each kind
+	$(BIN)/python -m tests.chaos.live.campaign --smoke
+
+SEED ?= 1
+FAULTS ?= 100
+chaos-random: kind ## FAULTS=100 faults in the order of SEED=1
+	$(BIN)/python -m tests.chaos.live.campaign --random $(FAULTS) --seed $(SEED)
+
+chaos-bounds: kind ## measure for docs/failure-model.md, for hours; goes on where it was ended (FAULT=...)
+	$(BIN)/python -m tests.chaos.live.bounds $(FAULT)
 
 bench: setup ## time of a takeover beside the floor and stock Kubernetes
 	@hack/controlplane binaries >/dev/null
@@ -61,4 +83,5 @@ format: setup ## let ruff format and fix
 
 clean: ## end leftover control planes, remove build/ and .venv/
 	@for d in build/controlplane/*/; do [ -d "$$d" ] && hack/controlplane down "$$(basename $$d)"; done; true
+	@[ ! -d build/kind ] || hack/kind down --all
 	rm -rf build .venv

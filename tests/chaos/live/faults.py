@@ -26,7 +26,7 @@ class Fault:
     cause: Act
     mend: Act = lambda world: None
     stacks: tuple[str, ...] = ()
-    lasts_s: float | None = 0.0
+    lasts_s: float | None = 1.0  # enough for its first effect to be seen
 
 
 def carry_out(world: World, fault: Fault) -> None:

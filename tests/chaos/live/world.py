@@ -90,7 +90,7 @@ class World:
         command = [self._helm, "upgrade", "--install", "sysplex-vipa", chart, f"-n={SYSTEM}"]
         command += ["--create-namespace", "--wait", "--timeout=120s", "-f", values]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-        self.kubectl("apply", "-f", str(HERE / "stacks.yaml"))
+        self.kubectl("apply", "-f", str(ROOT / "examples" / "kind" / "stacks.yaml"))
         status = f'{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{TARGETS["stock"]}"}}]}}}}}}'
         patch = [
             "patch",
