@@ -32,6 +32,7 @@ lint: setup ## ruff, mypy, import-linter, and the checks of the house
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python hack/house.py
 	$(BIN)/python hack/docs_reference.py --check
+	$(BIN)/python hack/failure_model.py --check
 
 unit: setup ## tests that need no control plane
 	@rm -rf build/coverage && mkdir -p build/coverage

@@ -1,4 +1,4 @@
-"""The product in kind: cluster, image, chart, stacks, a node killed under traffic (`make kind-demo`).
+"""The product in kind: cluster, image, chart, a node killed under traffic (`make kind-demo`).
 
 Everything that a user would do by hand is done by the same commands; at the end the checker of the
 chaos suite judges what was recorded, and its verdict is the exit code.

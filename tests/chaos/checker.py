@@ -96,6 +96,7 @@ class Fault:
     name: str
     stacks: tuple[str, ...]
     t: float
+    patient: bool = False
     struck: float | None = None
     mended: float | None = None
     settled: float | None = None
@@ -128,7 +129,8 @@ class History:
         for line in made.lines:
             made.kinds[line["kind"]].append(line)
             if line["kind"] == "fault":
-                one = Fault(line["id"], line["fault"], tuple(line["stacks"]), line["t"])
+                stacks, patient = tuple(line["stacks"]), bool(line.get("patient"))
+                one = Fault(line["id"], line["fault"], stacks, line["t"], patient)
                 by_id[one.id] = one
             elif line["kind"] in {"struck", "mended", "settled"}:
                 setattr(by_id[line["id"]], line["kind"], line["t"])
@@ -436,13 +438,14 @@ class Cost(NamedTuple):
     ownerless: float | None
     outage: float
     failed: int
+    patient: bool = False
 
 
 def costs(lines: Iterable[Line]) -> Iterator[Cost]:
-    """One for each fault and target; `ownerless`: None where no owner was lost."""
+    """One for each fault that was over, and target; `ownerless`: None where no owner was lost."""
     history = History.of(lines)
     targets = {line["target"] for line in history.kinds["answered"]}
-    for fault in history.faults:
+    for fault in (one for one in history.faults if one.settled is not None):
         for target in sorted(targets):
             found = outages(history, target, fault)
             longest = max((last - first + EVERY_S for first, last in found), default=0.0)
@@ -453,7 +456,8 @@ def costs(lines: Iterable[Line]) -> Iterator[Cost]:
                 for line in history.kinds["failed"]
                 if line["target"] == target and fault.t - 0.05 <= line["t"] <= fault.over
             )
-            yield Cost(fault.name, target, _ownerless(history, target, fault), longest, failed)
+            ownerless = _ownerless(history, target, fault)
+            yield Cost(fault.name, target, ownerless, longest, failed, fault.patient)
 
 
 def _ownerless(history: History, vipa: str, fault: Fault) -> float | None:

@@ -20,8 +20,13 @@ RESULTS = world.ROOT / "build" / "chaos"
 ABOUT_S = {"node-kill": 60, "leader-node-kill": 60, "control-plane-kill": 40, "drain": 20}
 
 
-def run(path: Path, names: Sequence[str], *, seed: int | None = None) -> int:
-    """Carry these out in this order; return 1 if the checker finds anything."""
+def run(
+    path: Path, names: Sequence[str], *, seed: int | None = None, patient: Sequence[bool] = ()
+) -> int:
+    """Carry these out in this order; return 1 if the checker finds anything.
+
+    `patient`: for each whether it is left alone until the stock Service serves again.
+    """
     world.enter_environment()
     history = History(path)
     history.say("run", chains=world.CHAINS, seed=seed, faults=list(names))
@@ -34,7 +39,8 @@ def run(path: Path, names: Sequence[str], *, seed: int | None = None) -> int:
             for number, name in enumerate(names, 1):
                 say(f"[{number}/{len(names)}] {name}; about {left / 60:.0f} min left")
                 began = time.monotonic()
-                faults.carry_out(scene, known[name])
+                waits = bool(patient) and patient[number - 1]
+                faults.carry_out(scene, known[name], patient=waits)
                 left -= ABOUT_S.get(name, 15)
                 say(f"  over after {time.monotonic() - began:.1f} s")
     except (TimeoutError, RuntimeError, NodeError) as error:

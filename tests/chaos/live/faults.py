@@ -29,11 +29,14 @@ class Fault:
     lasts_s: float | None = 1.0  # enough for its first effect to be seen
 
 
-def carry_out(world: World, fault: Fault) -> None:
-    """Cause it, mend it, and return when all is as it was. Raises TimeoutError."""
+def carry_out(world: World, fault: Fault, *, patient: bool = False) -> None:
+    """Cause it, mend it, and return when all is as it was. Raises TimeoutError.
+
+    `patient`: it is mended only after the stock Service serves again without it.
+    """
     number = next(_ids)
     stacks = list(_stacks(world, fault))
-    world.history.say("fault", id=number, fault=fault.name, stacks=stacks)
+    world.history.say("fault", id=number, fault=fault.name, stacks=stacks, patient=patient)
     before = {vipa: (world.record(vipa) or {}).get("owner") for vipa in ("web", "db")}
     fault.cause(world)
     world.history.say("struck", id=number)
@@ -52,6 +55,8 @@ def carry_out(world: World, fault: Fault) -> None:
             pause(2.0)
         else:
             pause(fault.lasts_s)
+        if patient:
+            world.until(world.served, "the stock Service serves again", within_s=120)
     finally:
         fault.mend(world)
         world.history.say("mended", id=number)

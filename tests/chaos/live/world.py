@@ -27,7 +27,7 @@ ADDRESSES = "198.51.100.0/24"
 HOMES = {"sysa": "sysplex-worker", "sysb": "sysplex-worker2", "sysc": "sysplex-worker3"}
 CONTROL_PLANE = "sysplex-control-plane"
 SETTLES_WITHIN_S = 180.0
-QUIET_S, LEADS_S = 1.0, 3.0
+QUIET_S, SERVED_S, LEADS_S = 1.0, 3.0, 3.0
 Raw = dict[str, Any]
 
 
@@ -180,6 +180,10 @@ class World:
         if time.time() - self._clients.failed_at < QUIET_S:
             return "a client was not answered a moment ago"
         return ""
+
+    def served(self) -> bool:
+        """No client has failed for longer than one in three connects can go well by luck."""
+        return time.time() - self._clients.failed_at > SERVED_S
 
     def leads(self) -> bool:
         """Whoever holds the Lease runs, and has held it for longer than a takeover takes."""

@@ -1,0 +1,109 @@
+"""Write the figures of docs/failure-model.md from what chaos measured; `--check`: are they there?
+
+`tests/chaos/measured.json` is written by `make chaos-bounds` from its histories. The bounds are
+those that the checker holds every run to.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.chaos.checker import BOUNDS  # noqa: E402
+
+PAGE = ROOT / "docs" / "failure-model.md"
+MEASURED = ROOT / "tests" / "chaos" / "measured.json"
+BEGIN, END = "<!-- figures: made by hack/failure_model.py -->", "<!-- end of figures -->"
+VIPAS = ("web", "db")
+DEPENDS = {
+    "container-kill": "kubelet notices within a second and says Ready=False",
+    "pod-delete": "nothing: the address moves before the process is told to end",
+    "process-hang": "monitor: interval x failureThreshold + timeout",
+    "readiness-failure": "readinessProbe of the pod: it serves meanwhile",
+    "kubelet-stop": "nothing within the 50 s after which Kubernetes gives the node up",
+    "node-kill": "monitor; without one 50 s",
+    "node-pause": "monitor; without one 50 s",
+    "node-cut": "monitor; without one 50 s",
+    "zone-cut": "monitor, and the Lease if the leader is in the zone",
+    "leader-node-kill": "lease.duration, then the monitor",
+    "drain": "preStop longer than kube-proxy needs to follow",
+    "rolling-update": "maxSurge 1, and preStop longer than kube-proxy needs to follow",
+    "operator-kill": "nothing: who serves needs no operator",
+    "leader-freeze": "nothing",
+    "control-plane-kill": "nothing: kube-proxy goes on with what it knows",
+    "kube-proxy-restart": "kube-proxy, which writes its rules anew; stock has the same",
+    "hand-edit": "the edit; what splits traffic is taken back within a second",
+    "mass-failure": "the failure: nobody is well",
+    "mass-silence": "nothing: too many silent at once are not believed",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    text = PAGE.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, found, tail = rest.partition(END)
+    if not found:
+        print(f"{PAGE}: has no place for the figures: {BEGIN} ... {END}")
+        return 2
+    fresh = f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    if "--check" in arguments:
+        if fresh != text:
+            print(f"{PAGE} is not what was measured: run {Path(__file__).name}")
+        return 1 if fresh != text else 0
+    PAGE.write_text(fresh)
+    return 0
+
+
+def table() -> str:
+    costs = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
+    lines = [
+        "| fault | no owner at most | measured | no service at most | measured | stock Service "
+        "| runs | depends on |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += ["| " + " | ".join(row(name, costs)) + " |" for name in BOUNDS]
+    return "\n".join(lines)
+
+
+def row(name: str, costs: list[dict[str, Any]]) -> Iterator[str]:
+    bound = BOUNDS[name]
+    ours = list(worst(name, costs))
+    stock = [cost for cost in costs if cost["fault"] == name and cost["target"] == "stock"]
+    # Where somebody waited for stock to serve again only those runs tell what it needs.
+    stock = [cost for cost in stock if cost["patient"]] or stock
+    yield name
+    yield seconds(bound.ownerless) if bound.moves else "stays"
+    yield spread([one for one, _ in ours if one is not None])
+    yield seconds(bound.outage)
+    yield spread([one for _, one in ours])
+    yield f"{spread([cost['outage'] for cost in stock])} ({len(stock)})" if stock else "-"
+    yield str(len(ours))
+    yield DEPENDS[name]
+
+
+def worst(name: str, costs: list[dict[str, Any]]) -> Iterator[tuple[float | None, float]]:
+    """Of each run the VIPA that it hurt most."""
+    ours = [cost for cost in costs if cost["fault"] == name and cost["target"] in VIPAS]
+    runs = [ours[at : at + len(VIPAS)] for at in range(0, len(ours), len(VIPAS))]
+    for run in runs:
+        ownerless = [cost["ownerless"] for cost in run if cost["ownerless"] is not None]
+        yield max(ownerless, default=None), max(cost["outage"] for cost in run)
+
+
+def spread(values: list[float]) -> str:
+    return f"{median(values):.2f} s, max {max(values):.2f} s" if values else "-"
+
+
+def seconds(value: float) -> str:
+    return f"{value:g} s" if value else "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""Measure each class of fault often enough for docs/failure-model.md: `make chaos-bounds`.
+
+It takes hours, so everything that was measured is kept, and a run goes on where the last one was
+ended. Faults that stock Kubernetes answers slowly are left alone three times until it has, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos import checker
+from tests.chaos.live import campaign, faults, world
+
+MEASURED = world.ROOT / "tests" / "chaos" / "measured.json"
+FOLDER = campaign.RESULTS / "bounds"
+TIMES, PATIENT_TIMES = 20, 3
+# After these stock Kubernetes serves again before they are mended, if it is given the time.
+SLOW_STOCK = ("node-kill", "node-pause", "node-cut", "zone-cut", "leader-node-kill")
+BATCH = 10  # faults in one history, so that little is lost with one that is broken off
+
+
+def wanted(name: str, done: Counter[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """What is still to be measured of a class: patiently first."""
+    patient = PATIENT_TIMES - done[name, True] if name in SLOW_STOCK else 0
+    plain = TIMES - done[name, False] - (done[name, True] if name in SLOW_STOCK else 0)
+    patient = max(patient, 0)
+    return [(name, True)] * patient + [(name, False)] * max(plain - patient, 0)
+
+
+def histories() -> list[Path]:
+    return sorted(FOLDER.glob("*.jsonl"))
+
+
+def measured() -> list[checker.Cost]:
+    """All that the histories tell."""
+    return [cost for path in histories() for cost in checker.costs(checker.read(path))]
+
+
+def counted(found: Sequence[checker.Cost]) -> Counter[tuple[str, bool]]:
+    return Counter((cost.fault, cost.patient) for cost in found if cost.target == "web")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="only these; all without any")
+    parser.add_argument("--collect", action="store_true", help="only write what was measured")
+    options = parser.parse_args(arguments)
+    known = list(faults.every())
+    if strange := [name for name in options.names if name not in known]:
+        parser.error(f"no such fault: {strange[0]}; there are {', '.join(known)}")
+    done = counted(measured())
+    todo = [one for name in options.names or known for one in wanted(name, done)]
+    code = 0
+    while todo and not options.collect:
+        batch, todo = todo[:BATCH], todo[BATCH:]
+        campaign.say(f"{len(batch) + len(todo)} faults left")
+        path = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
+        code |= campaign.run(path, [name for name, _ in batch], patient=[p for _, p in batch])
+    collect()
+    return code
+
+
+def collect() -> None:
+    """Write the figures that docs/failure-model.md is made of."""
+    MEASURED.write_text(
+        "[\n" + ",\n".join(json.dumps(one._asdict()) for one in measured()) + "\n]\n"
+    )
+    campaign.say(f"written: {MEASURED}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
