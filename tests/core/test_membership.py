@@ -128,6 +128,16 @@ def test_join_releases_from_quarantine() -> None:
     assert found.phase("sysa") == "Active Eligible", "one failure after it is not the second"
 
 
+def test_join_forgives_nothing_of_its_own_second() -> None:
+    found = watched(vipa(), stacks=2, damping=DAMPING)
+    found.world.put(replace(found.stack("sysa"), join_requested=at(found.second)))
+    ready(found, "sysa", False)
+    failures = found.stack("sysa").status.damping.failures
+    assert failures == (at(found.second),)
+    found.look()
+    assert found.stack("sysa").status.damping.failures == failures
+
+
 def test_quarantined_last_owner_is_kept() -> None:
     found = watched(vipa(backups=()), stacks=2, damping=Damping(1, 60.0, 10.0))
     found.deaf = {"sysa"}

@@ -35,8 +35,9 @@ def after(spec: Damping | None, before: Damped, now: str, *, failed: bool, joine
 
 
 def _forgiven(before: Damped, joined: str) -> bool:
+    """A failure of the same second is a later one: it stands, however often it is judged."""
     request = forms.seconds(joined)
-    return request is not None and all((forms.seconds(f) or 0) <= request for f in before.failures)
+    return request is not None and all((forms.seconds(f) or 0) < request for f in before.failures)
 
 
 def _aged(spec: Damping, before: Damped, now: str) -> Damped:

@@ -119,7 +119,7 @@ def _expelled(
     """
     request = forms.seconds(joined)
     since = last.expelled_since
-    if since and request is not None and request >= (forms.seconds(since) or 0):
+    if since and request is not None and request > (forms.seconds(since) or 0):
         since = ""
     watched = plex.monitor if plex is not None else None
     if watched is None or watched.on_unresponsive is not OnUnresponsive.LEAVE_UNTIL_JOINED:
