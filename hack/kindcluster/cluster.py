@@ -15,7 +15,7 @@ NAME = "sysplex"
 # Of our own, so that a node that comes back to it can be given its address again, which Docker
 # refuses in a network without a configured subnet; nodes are in .0.x, the rest is free.
 NETWORK = "sysplex-kind"
-SUBNET, NODES, GATEWAY = "172.30.0.0/16", "172.30.0.0/24", "172.30.0.1"
+PREFIXES = ("172.30", "172.29", "172.28")  # the first that this machine does not use
 READY_WITHIN = "180s"
 PULL_WITHIN_S = 600.0
 
@@ -112,11 +112,21 @@ def _network(engine: Engine) -> None:
     if engine.tried("network", "inspect", NETWORK).returncode == 0:
         return
     bridge = "com.docker.network.bridge.enable_ip_masquerade=true"
-    places = [f"--subnet={SUBNET}", f"--ip-range={NODES}", f"--gateway={GATEWAY}"]
+    prefix = next((one for one in PREFIXES if one not in _used()), PREFIXES[0])
+    places = [f"--subnet={prefix}.0.0/16", f"--ip-range={prefix}.0.0/24", f"--gateway={prefix}.0.1"]
     made = engine.tried("network", "create", "--driver=bridge", f"--opt={bridge}", *places, NETWORK)
     if made.returncode:
         error = made.stderr.decode(errors="replace").strip()
-        raise ProblemError(f"{SUBNET} is in use on this machine? docker network create: {error}")
+        raise ProblemError(f"{prefix}.0.0/16 is in use on this machine? network create: {error}")
+
+
+def _used(routes: Path = Path("/proc/net/route")) -> set[str]:
+    """The first two bytes of what this machine has routes to; of another clone's cluster, too,
+    which a dockerd of our own would not know of."""
+    if not routes.exists():
+        return set()
+    lines = [line.split() for line in routes.read_text().splitlines()[1:]]
+    return {f"{int(line[1][6:8], 16)}.{int(line[1][4:6], 16)}" for line in lines}
 
 
 def _public_image() -> str:
