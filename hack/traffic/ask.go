@@ -75,13 +75,15 @@ func connect(name, address string) {
 	}
 }
 
-// rotation gives each source port again after 5 minutes only. The kernel gives one that failed to
+// rotation gives each source port again after more than 4 minutes only. The kernel gives one that failed to
 // connect again within seconds, and a node's conntrack remembers for 2 minutes where the first SYN
 // of it went: such a connection follows its predecessor to an owner that is gone, and by trying
 // keeps the memory alive. Clients on many machines do not do that to themselves.
 type rotation struct{ last int }
 
-const firstPort, ports = 1024, 64000
+// The rest is the kernel's to give, which the net.ipv4.ip_local_port_range of the container has to
+// leave out.
+const firstPort, ports = 10000, 55000
 
 func (r *rotation) next() int {
 	r.last = (r.last + 1) % ports

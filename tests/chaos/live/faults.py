@@ -178,10 +178,10 @@ def _nodes(verb: str, *nodes: str) -> Act:
 def _deafen(world: World) -> None:
     """No probe of any operator gets through; those of kubelets and all clients do."""
     rules = (
-        "add table inet deaf; add chain inet deaf all { type filter hook forward priority 0; }; "
+        "add table inet deaf; add chain inet deaf probes { type filter hook forward priority 0; }; "
     )
     for _, _, node in world.operators():
-        world.nodes.inside(node, "nft", rules + "add rule inet deaf all tcp dport 8081 drop")
+        world.nodes.inside(node, "nft", rules + "add rule inet deaf probes tcp dport 8081 drop")
 
 
 def _undeafen(world: World) -> None:

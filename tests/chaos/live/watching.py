@@ -256,6 +256,8 @@ class Clients:
         asked = " ".join(f"{name}={address}:80" for name, address in targets.items())
         script = f"ip route add {network} via {via} && exec /traffic ask {asked}"
         made = ["docker", "create", f"--name={self.NAME}", f"--network={self._network}"]
+        # Those above are for connects of a moment, in turn; see hack/traffic/ask.go.
+        made += ["--sysctl=net.ipv4.ip_local_port_range=1024 9999"]
         made += ["--cap-add=NET_ADMIN", "--entrypoint=bash", self._image, "-c", script]
         subprocess.run(made, capture_output=True, check=True)
         copied = ["docker", "cp", str(self._program), f"{self.NAME}:/traffic"]
