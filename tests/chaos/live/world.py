@@ -16,10 +16,13 @@ from typing import Any
 from tests.chaos.live import watching
 from tests.chaos.live.watching import Api, Clients, History, Watcher
 
+from vipa import __version__
+from vipa.rehearsal import kindnodes
 from vipa.rehearsal.kindnodes import Nodes
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
+IMAGE = f"sysplex-vipa:{__version__}"
 NAMESPACE, SYSTEM = "chaos", "sysplex-system"
 CHAINS = {"web": ["sysa", "sysb", "sysc"], "db": ["sysb", "sysc", "sysa"]}
 TARGETS = {"web": "198.51.100.10", "db": "198.51.100.20", "stock": "198.51.100.100"}
@@ -44,6 +47,11 @@ def enter_environment() -> None:
         os.environ[name] = shlex.split(value)[0]
 
 
+def docker(*arguments: str) -> str:
+    """Run docker of the environment; what it printed."""
+    return kindnodes.docker(arguments)
+
+
 def program(name: str) -> str:
     """kubectl or helm, as the clone has built them."""
     what = "tools" if name == "helm" else "binaries"
@@ -65,12 +73,7 @@ class World:
         self._watchers: dict[str, Watcher] = {one.kind: one for one in found}
         self._clients = Clients(
             history,
-            image=subprocess.run(
-                ["docker", "inspect", "--format={{.Config.Image}}", CONTROL_PLANE],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout.strip(),
+            image=docker("inspect", "--format={{.Config.Image}}", CONTROL_PLANE),
             network="sysplex-kind",
             program=ROOT / "build" / "kind" / "traffic",
         )
@@ -89,6 +92,8 @@ class World:
         chart = str(ROOT / "charts" / "sysplex-vipa")
         command = [self._helm, "upgrade", "--install", "sysplex-vipa", chart, f"-n={SYSTEM}"]
         command += ["--create-namespace", "--wait", "--timeout=120s", "-f", values]
+        # A new image under its old tag is a new operator all the same.
+        command += ["--set", f"podAnnotations.image={docker('inspect', '--format={{.Id}}', IMAGE)}"]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         self.kubectl("apply", "-f", str(ROOT / "examples" / "kind" / "stacks.yaml"))
         status = f'{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{TARGETS["stock"]}"}}]}}}}}}'
