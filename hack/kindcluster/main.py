@@ -10,7 +10,7 @@ from types import FrameType
 from kube import locks
 from kube.outcome import MissingError, ProblemError, say
 
-from . import cluster, daemon, engine, nodeimage, phases, traffic
+from . import cluster, daemon, engine, nodeimage, phases, rehearsals, traffic
 
 CLONE = Path(__file__).resolve().parents[2]
 STATE = CLONE / "build" / "kind"
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("images", nargs="+", metavar="IMAGE|ARCHIVE")
     commands.add_parser("env", help='print variables: eval "$(hack/kind env)"')
     commands.add_parser("traffic", help="build and load hack/traffic, print its path")
+    commands.add_parser(
+        "rehearsals", help="let `vipa rehearse --engine kind` run here, print the kubeconfig"
+    )
     commands.add_parser("base", help="make a minimal Debian image, print its name")
     return parser
 
@@ -79,6 +82,9 @@ def _run(options: argparse.Namespace) -> int:
         case "traffic":
             cluster.load(ready, STATE, str(traffic.archive(STATE)))
             print(STATE / "traffic")
+        case "rehearsals":
+            rehearsals.prepare(STATE, CLONE / "crds")
+            print(cluster.kubeconfig(STATE))
         case "base":
             print(nodeimage.base_image(ready, STATE / "logs"))
         case "engine":

@@ -30,13 +30,14 @@ def install(state: State, crds: Path) -> Path:
         state, "create", "token", ACCOUNT, "-n", NAMESPACE, f"--duration={TOKEN_LIVES}"
     ).strip()
     path = state.folder / "operator.kubeconfig"
-    path.write_text(_with_token(state, token))
+    shown = _kubectl(state, "config", "view", "--raw", "-o", "json")
+    path.write_text(with_token(shown, token))
     return path
 
 
-def _with_token(state: State, token: str) -> str:
+def with_token(kubeconfig: str, token: str) -> str:
     """The administrator's kubeconfig with another user; JSON, which every reader of YAML takes."""
-    shown = json.loads(_kubectl(state, "config", "view", "--raw", "-o", "json"))
+    shown = json.loads(kubeconfig)
     cluster = shown["clusters"][0]
     config = {
         "apiVersion": "v1",

@@ -13,6 +13,7 @@ from vipa.cli.problems import MisuseError, say
 from vipa.core.snapshot import Allowed, Settings
 
 if TYPE_CHECKING:
+    from vipa.rehearsal import cluster
     from vipa.rehearsal.engine import Engine
     from vipa.rehearsal.run import Outcome
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class EngineName(StrEnum):
     MODEL = "model"
     CLUSTER = "cluster"
+    KIND = "kind"
 
 
 class Report(StrEnum):
@@ -32,7 +34,9 @@ FilesArgument = Annotated[list[str], typer.Argument(metavar="FILE|FOLDER...", he
 EngineOption = Annotated[
     EngineName,
     typer.Option(
-        "--engine", "-e", help="model: in memory, no cluster. cluster: a real API server."
+        "--engine",
+        "-e",
+        help="model: in memory, no cluster. cluster: a real API server. kind: real kubelets, too.",
     ),
 ]
 ReportOption = Annotated[Report, typer.Option("--output", "-o", help="text, json or junit.")]
@@ -106,13 +110,19 @@ def _on_cluster(files: list[str], place: Place, stage: Stage) -> Outcome:
         allowed=written or cluster.EVERYWHERE,
     )
     try:
-        engine = cluster.Cluster(where)
+        engine = _kind(where) if stage.engine is EngineName.KIND else cluster.Cluster(where)
         try:
             return run.run_files(files, engine)
         finally:
             engine.close()
     except cluster.UnusableError as error:
         raise MisuseError(str(error)) from error
+
+
+def _kind(where: cluster.Place) -> Engine:
+    from vipa.rehearsal import kind  # noqa: PLC0415 - slow to import
+
+    return kind.Kind(where)
 
 
 def _spaces(rule: Allowed) -> str:

@@ -21,6 +21,7 @@ from vipa.rehearsal import objects
 from vipa.rehearsal import steps as do
 from vipa.rehearsal.background import Background
 from vipa.rehearsal.clusterrun import ClusterRun, Ways
+from vipa.rehearsal.kindnodes import NodeError
 from vipa.rehearsal.observation import Observation
 from vipa.rehearsal.processes import Forks, Operator, ProcessError
 from vipa.rehearsal.relay import Relay
@@ -34,7 +35,7 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 T = TypeVar("T")
-TROUBLE = (ApiError, access.NoAccess, LostSightError, ProcessError)
+TROUBLE = (ApiError, access.NoAccess, LostSightError, ProcessError, NodeError)
 
 
 class UnusableError(Exception):
@@ -102,6 +103,10 @@ class Cluster:
         except BaseException:
             self.close()
             raise
+
+    def ways(self, ways: Ways) -> Ways:
+        """What another engine has done in another way."""
+        return ways
 
     @property
     def run(self) -> ClusterRun:
@@ -175,7 +180,8 @@ class Cluster:
         relay = self._relay = Relay(found.server)
         path = await relay.open(place.operator_path)
         operator = Operator(self._forks, place.operator_arguments(path), place.allowed)
-        run = ClusterRun(client, operator, place.arguments, Ways(self._forks, self._standin, relay))
+        ways = self.ways(Ways(self._forks, self._standin, relay))
+        run = ClusterRun(client, operator, place.arguments, ways)
         await run.open()
         return run
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vipa.core.reasons import Candidate
@@ -43,11 +43,14 @@ CLEARED = ("VIPA", "VIPABackup", "Stack", "Sysplex", "EndpointSlice", "Service",
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How processes start, probes are answered, and the operator reaches the API server."""
+    """How processes start, probes are answered, and the operator reaches the API server; how names
+    of a file are found again, and who plays nodes and pods."""
 
     forks: Forks
     standin: Standin
     relay: Relay
+    lens: Callable[[str], Lens] = Lens
+    stage: Callable[[Client, Callable[[Raw], None]], Stage] = Stage
 
 
 class ClusterRun:
@@ -60,7 +63,7 @@ class ClusterRun:
         self.operator = operator
         self._ways = ways
         self._kubeconfig = list(kubeconfig)
-        self._stage = Stage(client, self._wrote)
+        self._stage = ways.stage(client, self._wrote)
         self._watching = Watching(client, self._hear)
         self._fresh()
 
@@ -75,7 +78,7 @@ class ClusterRun:
         self.seen.hear(kind, type_, line)
 
     def _fresh(self) -> None:
-        self.seen = ClusterWorld(Lens(f"r{secrets.token_hex(3)}-"))
+        self.seen = ClusterWorld(self._ways.lens(f"r{secrets.token_hex(3)}-"))
         self._ways.relay.mend()
         hearing = Hearing(self.seen, self._ways.standin)
         self._verbs = Verbs(self.client, self._stage, self.seen, hearing, self._command)
