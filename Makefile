@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit cluster demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds bench bench-detection bench-probes format clean
+.PHONY: help setup test lint unit cluster chart image demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds bench bench-detection bench-probes format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,15 +32,23 @@ lint: setup ## ruff, mypy, import-linter, and the checks of the house
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python hack/house.py
 	$(BIN)/python hack/docs_reference.py --check
+	$(BIN)/python hack/chart --check
 	$(BIN)/python hack/failure_model.py --check
 
 unit: setup ## tests that need no control plane
 	@rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=build/coverage/.coverage.unit $(BIN)/pytest tests --ignore=tests/cluster --ignore=tests/hack --ignore=tests/chaos/live -n 2 --cov --cov-report=
+	COVERAGE_FILE=build/coverage/.coverage.unit $(BIN)/pytest tests --ignore=tests/cluster --ignore=tests/hack --ignore=tests/chart --ignore=tests/chaos/live -n 2 --cov --cov-report=
 
-cluster: setup ## tests on a real control plane (builds it once, about 11 minutes)
+cluster: setup ## tests on a real control plane and of the chart (builds it and helm once, about 16 minutes)
 	@hack/controlplane binaries >/dev/null
-	COVERAGE_FILE=build/coverage/.coverage.cluster $(BIN)/pytest tests/hack tests/cluster -n $(WORKERS) --dist loadgroup --cov --cov-report=
+	@hack/controlplane tools >/dev/null
+	COVERAGE_FILE=build/coverage/.coverage.cluster $(BIN)/pytest tests/hack tests/cluster tests/chart -n $(WORKERS) --dist loadgroup --cov --cov-report=
+
+chart: setup ## write what in charts/ is made from crds/ and values.yaml
+	$(BIN)/python hack/chart
+
+image: setup ## the operator's image and its SBOM, from package registries where no image registry is
+	$(BIN)/python hack/image
 
 demo: setup ## the product in a minute, on an embedded control plane (KEEP=1 leaves it running)
 	@hack/controlplane binaries >/dev/null
