@@ -19,6 +19,7 @@ faults that were caused. The promises, each a function below:
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import json
 import sys
@@ -80,6 +81,8 @@ FOLLOW_S = 2.0  # until every kube-proxy has followed a record
 CERTAIN_S = 3.0  # as long as facts have to stand before they bind anybody
 APART_S = 0.5  # failures further apart are two outages
 EVERY_S = 0.005
+CONTROL = "control"  # asked beside the targets, on the very machine of the clients
+STALL_S = 1.0
 
 
 class Finding(NamedTuple):
@@ -143,6 +146,20 @@ class History:
 
     def records(self, vipa: str) -> list[Line]:
         return [line for line in self.kinds["record"] if line["vipa"] == vipa]
+
+    def failures(self, target: str) -> Iterator[Line]:
+        """Connects that failed, but for those in whose moment the control failed, too."""
+        stalls = self.stalls
+        for line in self.kinds["failed"]:
+            if line["target"] == target:
+                near = bisect.bisect_left(stalls, line["t"] - STALL_S)
+                if near == len(stalls) or stalls[near] > line["t"] + STALL_S:
+                    yield line
+
+    @property
+    def stalls(self) -> list[float]:
+        """When the machine of the clients stood still: they could not even reach themselves."""
+        return [line["t"] for line in self.kinds["failed"] if line["target"] == CONTROL]
 
     def during(self, moment: float) -> list[Fault]:
         return [one for one in self.faults if one.t <= moment <= one.over]
@@ -326,9 +343,7 @@ def answers(history: History) -> Iterator[Finding]:
 def outages(history: History, target: str, fault: Fault) -> list[tuple[float, float]]:
     """First and last failed connect of each outage in the time of this fault."""
     failed = sorted(
-        line["t"]
-        for line in history.kinds["failed"]
-        if line["target"] == target and fault.t - 0.05 <= line["t"] <= fault.over
+        line["t"] for line in history.failures(target) if fault.t - 0.05 <= line["t"] <= fault.over
     )
     found: list[tuple[float, float]] = []
     for moment in failed:
@@ -347,8 +362,8 @@ def service(history: History) -> Iterator[Finding]:
                 if took > allowed:
                     text = f"{vipa}: {fault.name} cost {took:.3f} s, allowed are {allowed} s"
                     yield Finding(first, "service", text)
-        for line in history.kinds["failed"]:
-            if line["target"] == vipa and not _excused(history, line["t"]):
+        for line in history.failures(vipa):
+            if not _excused(history, line["t"]):
                 yield Finding(line["t"], "service", f"{vipa}: a connect failed without any fault")
 
 
@@ -444,7 +459,7 @@ class Cost(NamedTuple):
 def costs(lines: Iterable[Line]) -> Iterator[Cost]:
     """One for each fault that was over, and target; `ownerless`: None where no owner was lost."""
     history = History.of(lines)
-    targets = {line["target"] for line in history.kinds["answered"]}
+    targets = {line["target"] for line in history.kinds["answered"]} - {CONTROL}
     for fault in (one for one in history.faults if one.settled is not None):
         for target in sorted(targets):
             found = outages(history, target, fault)
@@ -452,9 +467,7 @@ def costs(lines: Iterable[Line]) -> Iterator[Cost]:
             if target not in history.chains and found:
                 longest = found[-1][1] - found[0][0] + EVERY_S  # of several pods: until all is well
             failed = sum(
-                1
-                for line in history.kinds["failed"]
-                if line["target"] == target and fault.t - 0.05 <= line["t"] <= fault.over
+                fault.t - 0.05 <= line["t"] <= fault.over for line in history.failures(target)
             )
             ownerless = _ownerless(history, target, fault)
             yield Cost(fault.name, target, ownerless, longest, failed, fault.patient)
@@ -488,7 +501,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{one.t:.3f} {one.rule}: {one.text}")  # noqa: T201
     faults = sum(1 for line in lines if line["kind"] == "fault")
     verdict = f"{len(found)} broken promises" if found else "all promises kept"
-    print(f"{len(lines)} lines, {faults} faults: {verdict}")  # noqa: T201
+    stalls = len(History.of(lines).stalls)
+    print(f"{len(lines)} lines, {faults} faults, {stalls} stalls: {verdict}")  # noqa: T201
     return 1 if found else 0
 
 

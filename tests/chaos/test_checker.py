@@ -224,6 +224,15 @@ def test_one_failed_connect_is_too_many_where_a_move_is_graceful() -> None:
     assert "service" in rules(lines)
 
 
+def test_a_connect_that_failed_when_the_machine_stood_still_is_nobody_s_fault() -> None:
+    lines = [*whole(), *failed(140.0, 140.0)]
+    assert "service" in rules(lines)
+
+    lines.append({"t": 140.2, "kind": "failed", "target": "control", "error": "timeout"})
+
+    assert "service" not in rules(lines)
+
+
 def test_a_lost_record_may_come_back_with_a_higher_epoch_for_the_same_owner() -> None:
     lines = [*whole("hand-edit"), record(112.0, "sysa", 4, uid="r2")]
 
