@@ -100,7 +100,8 @@ class KindStage(Stage):
             "lifecycle": {"preStop": {"sleep": {"seconds": 600}}},
         }
         meta = {"name": name, "namespace": namespace, "labels": labels}
-        await self._pod(meta, {"nodeName": node, "containers": [container]})
+        given = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 3600}
+        await self._pod(meta, given)
         await self._shows(names.path("Pod", namespace, name), True, POD_WITHIN_S)
         if not ready:
             await self.pod_status(namespace, name, ready=False)

@@ -254,8 +254,8 @@ class Clients:
         """`network`: of the addresses. `via`: the node that forwards."""
         subprocess.run(["docker", "rm", "--force", self.NAME], capture_output=True, check=False)
         asked = " ".join(f"{name}={address}:80" for name, address in targets.items())
-        # The control is asked beside the targets and needs neither cluster nor network: when it fails
-        # the machine stood still, and nobody is to blame.
+        # The control is asked beside the targets and needs neither cluster nor network: when it
+        # fails the machine stood still, and nobody is to blame.
         control = f"/traffic serve & exec /traffic ask {asked} control=127.0.0.1:8080"
         script = f"ip route add {network} via {via} && {control}"
         made = ["docker", "create", f"--name={self.NAME}", f"--network={self._network}"]
