@@ -22,13 +22,14 @@ PLURALS = {known.plural: kind for kind, known in names.KINDS.items()} | {"leases
 
 class FakeApi:
     """Objects by kind, namespace and name. `faults`: path to an answer of its own; `patched`: the
-    patches taken; `on_patch`: what happens after each."""
+    patches taken; `on_patch`, `on_delete`: what happens then."""
 
     def __init__(self, sample: str) -> None:
         self.objects: dict[tuple[str, str, str], Body] = {}
         self.faults: dict[str, Answer] = {}
         self.patched: list[tuple[str, Body]] = []
         self.on_patch: Callable[[], None] = lambda: None
+        self.on_delete: Callable[[str, str, str], None] = lambda *_: None
         for item in yaml.safe_load(Path(sample).read_text())["items"]:
             meta = item["metadata"]
             meta.setdefault("resourceVersion", "1")
@@ -55,6 +56,9 @@ class FakeApi:
         one = self.objects.get((kind, namespace, parts[1]))
         if one is None:
             return 404, {"kind": "Status", "message": f"{kind} {parts[1]} not found"}
+        if method == "DELETE":
+            self.on_delete(kind, namespace, parts[1])
+            return 200, self.objects.pop((kind, namespace, parts[1]))
         return (200, one) if method == "GET" else self._patch(split.query, one, body)
 
     def _patch(self, query: str, one: Body, body: Body) -> Answer:
@@ -88,7 +92,7 @@ def serving(fake: FakeApi) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_PATCH = do_GET  # noqa: N815 - the name that http.server looks for
+        do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *args: object) -> None:
             pass
