@@ -22,6 +22,8 @@ MERGE = "application/merge-patch+json"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 FOREIGNER = "system:serviceaccount:default:somebody"
 COLLECTOR = "system:serviceaccount:kube-system:generic-garbage-collector"
+# Whose role lets it write whole slices only; here the policy alone is to refuse.
+OPERATOR = "system:serviceaccount:sysplex-system:sysplex-vipa"
 
 
 class Api(Protocol):
@@ -66,7 +68,7 @@ def foreigner(api: Api, as_user: AsUser, namespace: str) -> Api:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "slices"},
         "subjects": [
             {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
-            for user in (FOREIGNER, COLLECTOR)
+            for user in (FOREIGNER, COLLECTOR, OPERATOR)
         ],
     }
     for plural, body in (("roles", role), ("rolebindings", binding)):
