@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit cluster chart image demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds bench bench-detection bench-probes format clean
+.PHONY: help setup test lint unit cluster chart image demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds rehearse-kind bench bench-detection bench-probes format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -72,6 +72,19 @@ SEED ?= 1
 FAULTS ?= 100
 chaos-random: kind ## FAULTS=100 faults in the order of SEED=1
 	$(BIN)/python -m tests.chaos.live.campaign --random $(FAULTS) --seed $(SEED)
+
+# Without a monitor, with at most three nodes: what every engine can run.
+EVERYWHERE := $(addprefix tests/rehearsals/,tc01-simple-takeover.yaml tc02-second-failure.yaml \
+  tc03-double-failure-at-once.yaml tc04-no-backup-left.yaml tc05-tie-in-rank.yaml \
+  tc06-rank-change-at-run-time.yaml tc07-higher-rank-arrives-later.yaml tc09-different-chains.yaml \
+  tc13-primary-arrives-after-activation.yaml tc14-takeback-immediate.yaml tc72-scope.yaml \
+  tc73-static.yaml takeback-manual.yaml move-once.yaml)
+rehearse-kind: kind ## a dozen rehearsals in all three engines, also on real kubelets
+	$(BIN)/vipa rehearse -q $(EVERYWHERE)
+	hack/controlplane up everywhere >/dev/null && hack/controlplane install everywhere >/dev/null
+	$(BIN)/vipa rehearse -q -e cluster --kubeconfig build/controlplane/everywhere/kubeconfig $(EVERYWHERE); \
+	  code=$$?; hack/controlplane down everywhere; exit $$code
+	hack/kind rehearsals >/dev/null && eval "$$(hack/kind env)" && $(BIN)/vipa rehearse -e kind $(EVERYWHERE)
 
 chaos-bounds: kind ## measure for docs/failure-model.md, for hours; goes on where it was ended (FAULT=...)
 	$(BIN)/python -m tests.chaos.live.bounds $(FAULT)
