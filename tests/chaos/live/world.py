@@ -91,7 +91,8 @@ class World:
         values = str(HERE / "values.yaml")
         chart = str(ROOT / "charts" / "sysplex-vipa")
         command = [self._helm, "upgrade", "--install", "sysplex-vipa", chart, f"-n={SYSTEM}"]
-        command += ["--create-namespace", "--force-conflicts", "--wait", "--timeout=120s", "-f", values]
+        command += ["--create-namespace", "--force-conflicts", "--wait", "--timeout=120s"]
+        command += ["-f", values]
         # A new image under its old tag is a new operator all the same.
         command += ["--set", f"podAnnotations.image={docker('inspect', '--format={{.Id}}', IMAGE)}"]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
