@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.chaos import checker  # noqa: E402
-from tests.chaos.live import campaign, faults, world  # noqa: E402
+from tests.chaos.live import acts, campaign, faults, world  # noqa: E402
 from tests.chaos.live.watching import History  # noqa: E402
 
 TOOK: list[tuple[str, float]] = []
@@ -69,7 +69,7 @@ def main() -> int:
         scene.put_up()
         print(scene.kubectl("-n", world.NAMESPACE, "get", "vipas"))
     with phase("the node of sysa is killed while clients connect every 5 ms"):
-        with faults.mended_at_the_end(scene):
+        with acts.mended_at_the_end(scene):
             faults.carry_out(scene, faults.every()["node-kill"])
         print(scene.kubectl("-n", world.NAMESPACE, "get", "vipas"))
     with phase("everything deleted, and looked for what is left"):

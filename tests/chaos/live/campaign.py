@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos import checker
-from tests.chaos.live import faults, world
+from tests.chaos.live import acts, faults, world
 from tests.chaos.live.watching import History
 
 from vipa.rehearsal.kindnodes import NodeError
@@ -35,7 +35,7 @@ def run(
     known = faults.every()
     left = sum(ABOUT_S.get(name, 15) for name in names)
     try:
-        with faults.mended_at_the_end(scene):
+        with acts.mended_at_the_end(scene):
             for number, name in enumerate(names, 1):
                 say(f"[{number}/{len(names)}] {name}; about {left / 60:.0f} min left")
                 began = time.monotonic()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.chaos.live import campaign, faults, world
+from tests.chaos.live import acts, campaign, faults, world
 from tests.chaos.live.watching import History
 
 
@@ -18,6 +18,6 @@ def scene() -> Iterator[world.World]:
     history.say("run", chains=world.CHAINS, seed=None, faults=list(faults.every()))
     made = world.World(history)
     made.put_up()
-    with faults.mended_at_the_end(made):
+    with acts.mended_at_the_end(made):
         yield made
     made.take_down()
