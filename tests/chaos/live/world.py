@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.live import watching
-from tests.chaos.live.watching import Api, Clients, History, Watcher
+from tests.chaos.live.clients import Clients
+from tests.chaos.live.watching import Api, History, Watcher
 
 from vipa import __version__
 from vipa.rehearsal import kindnodes
