@@ -142,7 +142,7 @@ def every() -> dict[str, Fault]:
         Fault(
             name="drain",
             cause=acts.kubectl(*DRAIN),
-            mend=acts.kubectl("uncordon", acts.WORKER),
+            mend=uncordon,
             stacks=sysa,
         ),
         _node("node-cut", "cut", "heal", acts.WORKER, stacks=sysa),
