@@ -77,12 +77,15 @@ BOUNDS = {
     # All are silent to the operator, and serve: it must not believe its probes.
     "mass-silence": NOTHING,
 }
+# After these stock Kubernetes serves again before they are mended only if it is given a minute.
+SLOW_STOCK = ("node-kill", "node-pause", "node-cut", "zone-cut", "leader-node-kill")
 FOLLOW_S = 2.0  # until every kube-proxy has followed a record
 CERTAIN_S = 3.0  # as long as facts have to stand before they bind anybody
 APART_S = 0.5  # failures further apart are two outages
 EVERY_S = 0.005
 CONTROL = "control"  # asked beside the targets, on the very machine of the clients
 STALL_S = 1.0
+OWN_PORT = "bind: address already in use"
 
 
 class Finding(NamedTuple):
@@ -148,10 +151,11 @@ class History:
         return [line for line in self.kinds["record"] if line["vipa"] == vipa]
 
     def failures(self, target: str) -> Iterator[Line]:
-        """Connects that failed, but for those in whose moment the control failed, too."""
+        """Connects that failed, but for those in whose moment the control failed, too, and those
+        that the client could not even begin, since it had the source port in use itself."""
         stalls = self.stalls
         for line in self.kinds["failed"]:
-            if line["target"] == target:
+            if line["target"] == target and not line["error"].endswith(OWN_PORT):
                 near = bisect.bisect_left(stalls, line["t"] - STALL_S)
                 if near == len(stalls) or stalls[near] > line["t"] + STALL_S:
                     yield line

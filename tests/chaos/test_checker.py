@@ -233,6 +233,13 @@ def test_a_connect_that_failed_when_the_machine_stood_still_is_nobody_s_fault() 
     assert "service" not in rules(lines)
 
 
+def test_a_connect_that_was_never_begun_is_no_failed_one() -> None:
+    (line,) = failed(140.0, 140.0)
+    line["error"] = "dial tcp :1024->198.51.100.10:80: bind: address already in use"
+
+    assert "service" not in rules([*whole(), line])
+
+
 def test_a_lost_record_may_come_back_with_a_higher_epoch_for_the_same_owner() -> None:
     lines = [*whole("hand-edit"), record(112.0, "sysa", 4, uid="r2")]
 

@@ -20,15 +20,13 @@ from tests.chaos.live import campaign, faults, world
 MEASURED = world.ROOT / "tests" / "chaos" / "measured.json"
 FOLDER = campaign.RESULTS / "bounds"
 TIMES, PATIENT_TIMES = 20, 3
-# After these stock Kubernetes serves again before they are mended, if it is given the time.
-SLOW_STOCK = ("node-kill", "node-pause", "node-cut", "zone-cut", "leader-node-kill")
 BATCH = 10  # faults in one history, so that little is lost with one that is broken off
 
 
 def wanted(name: str, done: Counter[tuple[str, bool]]) -> list[tuple[str, bool]]:
     """What is still to be measured of a class: patiently first."""
-    patient = PATIENT_TIMES - done[name, True] if name in SLOW_STOCK else 0
-    plain = TIMES - done[name, False] - (done[name, True] if name in SLOW_STOCK else 0)
+    patient = PATIENT_TIMES - done[name, True] if name in checker.SLOW_STOCK else 0
+    plain = TIMES - done[name, False] - (done[name, True] if name in checker.SLOW_STOCK else 0)
     patient = max(patient, 0)
     return [(name, True)] * patient + [(name, False)] * max(plain - patient, 0)
 
