@@ -1,4 +1,4 @@
-"""A dockerd of the clone's own: own socket, own data, no bridge; ends and goes with `down --all`.
+"""A dockerd of the clone's own: own socket, own data, no bridge; it ends with `down`.
 
 It never touches a Docker that is there already: only where none answers is this one started.
 """
@@ -62,13 +62,13 @@ def start(state: Path) -> None:
         time.sleep(0.05)
 
 
-def stop(state: Path) -> None:
-    """End it if it is ours and runs; what it stored goes, too."""
+def stop(state: Path, *, forget: bool) -> None:
+    """End it if it is ours and runs. `forget`: what it stored goes, too."""
     record = state / "run" / "dockerd.json"
     if record.exists():
         processes.end([processes.Process(**json.loads(record.read_text()))], grace_s=30.0)
         record.unlink()
-    if (state / "docker").exists():
+    if forget and (state / "docker").exists():
         shutil.rmtree(state / "docker")
 
 

@@ -47,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("engine", help="make sure that a Docker answers, starting one if need be")
     commands.add_parser("up", help="start the cluster, print the path of its kubeconfig")
-    down = commands.add_parser("down", help="delete the cluster")
+    down = commands.add_parser("down", help="delete the cluster, end a dockerd of this clone")
     down.add_argument(
-        "--all", action="store_true", help="also end a dockerd of this clone, with all its images"
+        "--all", action="store_true", help="also remove what a dockerd of this clone has stored"
     )
     load = commands.add_parser("load", help="put images onto all nodes")
     load.add_argument("images", nargs="+", metavar="IMAGE|ARCHIVE")
@@ -67,8 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         found = engine.find(STATE)
         if found is not None:
             cluster.down(found, STATE)
-        if options.all:
-            daemon.stop(STATE)
+        daemon.stop(STATE, forget=options.all)
         return 0
     ready = engine.ready(STATE)
     match options.command:
