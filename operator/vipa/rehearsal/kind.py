@@ -7,10 +7,13 @@ chaos suite has the operator in the cluster.
 
 from __future__ import annotations
 
+import contextlib
+
 from vipa.k8s.client import Client
 from vipa.rehearsal import steps as do
 from vipa.rehearsal.cluster import Cluster, Place
 from vipa.rehearsal.clusterrun import Ways
+from vipa.rehearsal.kindnodes import NodeError, Nodes
 from vipa.rehearsal.kindstage import KindLens, KindStage
 from vipa.rehearsal.lens import Lens
 from vipa.rehearsal.steps import KIND, Given, Rehearsal
@@ -28,6 +31,9 @@ class Kind(Cluster):
         self._names: dict[str, str] = {}
         super().__init__(place)
         self._workers = self._await(_workers(self.run.client))
+        for worker in self._workers:  # a run that was broken off may have left one cut
+            with contextlib.suppress(NodeError):
+                Nodes().heal(worker)
 
     def skips(self, rehearsal: Rehearsal) -> str:
         """Beyond what the cluster engine cannot do: what has to be real here."""
