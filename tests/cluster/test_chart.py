@@ -161,6 +161,7 @@ def test_no_address_moves_at_upgrade_rollback_and_uninstall(
     assert ready(api) == 2
     assert [owner for _, owner in history.holders("web")] == ["sysa"]
     moves(world)()
+    eventually(lambda: world.annotated("sysa"))
 
     told = (world.record(), world.service()["status"], world.annotated("sysa"))
     helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
