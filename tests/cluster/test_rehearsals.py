@@ -21,8 +21,9 @@ VIPAS = "/apis/sysplex.dev/v1alpha1/vipas"
 LOG_LINES = 80
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(controlplane: Plane) -> Iterator[Cluster]:
+    """For no longer than these tests: its operator holds the Lease that others want."""
     found = Cluster(
         Place(
             kubeconfig=controlplane.kubeconfig,
