@@ -2,13 +2,10 @@
 
 import argparse
 import shlex
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 
 from kube import locks
-from kube.outcome import MissingError, ProblemError, say
+from kube.outcome import MissingError, exit_code, say
 
 from . import cluster, daemon, engine, nodeimage, phases, rehearsals, traffic
 
@@ -20,26 +17,16 @@ EXPORTED = ("DOCKER_HOST", "DOCKER_BUILDKIT", "KUBECONFIG", "KIND_EXPERIMENTAL_D
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code: 1 it went wrong, 2 the machine lacks something."""
-    signal.signal(signal.SIGTERM, _terminated)
     options = _parser().parse_args(arguments)
     STATE.mkdir(parents=True, exist_ok=True)
-    try:
-        if options.command == "env":
-            return _env()
-        with locks.held(STATE / ".lock", waiting="another hack/kind runs: waiting for it"):
-            return _run(options)
-    except ProblemError as error:
-        print(f"kind: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"kind: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    return exit_code("kind", lambda: _begin(options))
 
 
-def _terminated(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+def _begin(options: argparse.Namespace) -> int:
+    if options.command == "env":
+        return _env()
+    with locks.held(STATE / ".lock", waiting="another hack/kind runs: waiting for it"):
+        return _run(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,13 +2,10 @@
 
 import argparse
 import os
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 
 from . import binaries, display, install, plane, state, tools
-from .outcome import ProblemError
+from .outcome import exit_code
 from .parts import Part
 from .state import State
 
@@ -22,24 +19,8 @@ FLAG_OPTIONS = {
 
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code: 1 it went wrong, 2 the machine lacks something."""
-    # As an exception, so that a build or a start that is broken off tidies up.
-    signal.signal(signal.SIGTERM, _terminated)
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except ProblemError as error:
-        print(f"controlplane: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        # A full disk, a folder of somebody else's: the text names the file, a traceback hides it.
-        print(f"controlplane: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-
-
-def _terminated(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    return exit_code("controlplane", lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:

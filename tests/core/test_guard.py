@@ -6,12 +6,23 @@ from dataclasses import replace
 
 import pytest
 from tests.builders import key, pod, vipa
-from tests.core.watched import MONITOR, watched
+from tests.core.watched import MONITOR, Watched, watched
 
 from vipa.core.inventory import Inventory
 from vipa.core.resources import OnUnresponsive, Rank
 
 RANKED = (Rank("sysb", 200), Rank("sysc", 100))
+
+
+def silent_before_its_backup() -> Watched:
+    """sysa is found silent, sysb, which is to take over, is a probe short of it."""
+    found = watched(vipa(backups=RANKED))
+    found.deaf = {"sysa", "sysb"}
+    found.wait(2)
+    uid = found.world.pods[key("sysb")].uid
+    found.memory.tallies[uid] = found.memory.tallies[uid]._replace(misses=1)
+    found.wait(1)
+    return found
 
 
 def test_silent_stack_is_believed_and_its_backup_takes_over() -> None:
@@ -172,13 +183,7 @@ def test_all_that_would_go_at_once_stay() -> None:
 
 
 def test_an_address_moves_only_to_a_stack_that_has_answered_since() -> None:
-    found = watched(vipa(backups=RANKED))
-    found.deaf = {"sysa", "sysb"}
-    found.wait(2)
-    # sysb is a probe short of being silent itself when sysa is found to be.
-    uid = found.world.pods[key("sysb")].uid
-    found.memory.tallies[uid] = found.memory.tallies[uid]._replace(misses=1)
-    found.wait(1)
+    found = silent_before_its_backup()
     assert (found.record().owner, found.phase("sysa")) == ("sysa", "Failed Unresponsive")
     shown = found.world.vipas[key("web")].status.conditions
     assert [c.reason for c in shown if c.type == "Active"] == ["NoWitness"]
@@ -188,12 +193,7 @@ def test_an_address_moves_only_to_a_stack_that_has_answered_since() -> None:
 
 
 def test_owner_that_nobody_has_answered_since_is_said() -> None:
-    found = watched(vipa(backups=RANKED))
-    found.deaf = {"sysa", "sysb"}
-    found.wait(2)
-    uid = found.world.pods[key("sysb")].uid
-    found.memory.tallies[uid] = found.memory.tallies[uid]._replace(misses=1)
-    found.wait(1)
+    found = silent_before_its_backup()
     assert (found.record().owner, found.held) == ("sysa", "")
     found.world.drop(found.world.pods[key("sysc")])
     found.look()

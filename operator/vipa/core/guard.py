@@ -43,17 +43,20 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     if asking is None or asking.on_unresponsive is OnUnresponsive.REPORT:
         return Belief()
     keys = sorted(stacks)
-    group = sorted({*keys, *snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING)})
     suspects = [
         one for key in keys if (one := doubt.silent(snapshot, key)) and _is_suspect(snapshot, one)
     ]
+    owners = _silent_owners(snapshot, plex, keys)
+    # The whole group is looked at only where one of it is silent: rounds are many, groups large.
+    others = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING) if suspects or owners else ()
+    group = sorted({*keys, *others})
     replaced, undecided = _replaced(snapshot, keys)
     many = doubt.mass(snapshot, plex, group, suspects) if suspects else Doubt()
     believed = [one for one in suspects if one.stack not in many.stacks]
     # Nobody goes by a word that only the accused could contradict.
     alone = {one.stack for one in believed if not _contradicted(snapshot, group, one, verdict)}
     believed = [one for one in believed if one.stack not in alone]
-    owners = _silent_owners(snapshot, plex, [*keys, *(one.stack for one in believed)], believed)
+    owners |= {one.stack for one in believed} & snapshot.world.records_by_stack.keys()
     unseen, waiting = _unwitnessed(snapshot, group, owners, verdict)
     uids = {pod.uid for one in believed for pod in one.pods} | replaced
     said: Set[Key] = many.stacks if many.said else frozenset()
@@ -122,19 +125,19 @@ def _unwitnessed(
     return unseen, waiting
 
 
-def _silent_owners(
-    snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], going: list[Silent]
-) -> set[Key]:
+def _silent_owners(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key]) -> set[Key]:
     """Stacks that own an address although nobody takes them for responsive: those known before,
     and new ones among `stacks`."""
     world, known = snapshot.world, snapshot.memory.silent.get(plex.key)
     candidates = {*stacks, *(known.stacks if known is not None else ())}
-    found = {one.stack for one in going}
-    for key in candidates - found:
-        pods = world.members(key)
-        if any(monitor.silence(snapshot, p) and not monitor.is_suspect(snapshot, p) for p in pods):
-            found.add(key)
-    return {key for key in found if key in world.records_by_stack}
+    return {
+        key
+        for key in candidates & world.records_by_stack.keys()
+        if any(
+            monitor.silence(snapshot, pod) and not monitor.is_suspect(snapshot, pod)
+            for pod in world.members(key)
+        )
+    }
 
 
 def first_missed(snapshot: Snapshot, stack: Key) -> float | None:
