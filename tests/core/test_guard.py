@@ -9,7 +9,7 @@ from tests.builders import key, pod, vipa
 from tests.core.watched import MONITOR, Watched, watched
 
 from vipa.core.inventory import Inventory
-from vipa.core.resources import OnUnresponsive, Rank
+from vipa.core.resources import Condition, OnUnresponsive, Rank
 
 RANKED = (Rank("sysb", 200), Rank("sysc", 100))
 
@@ -217,6 +217,18 @@ def test_silent_incarnation_is_replaced_by_one_that_has_answered_since() -> None
     found.deaf = {"sysa"}
     found.wait(3)
     assert (found.record().pod, found.phase("sysa")) == ("twin", "Active Eligible")
+
+
+def test_what_was_held_ends_although_a_believed_incarnation_is_of_an_active_stack() -> None:
+    twin = pod("sysa", "nb", "10.1.0.9", name="twin", created=1)
+    found = watched(vipa(), twin, stacks=2)
+    found.deaf = {"sysa"}
+    found.wait(3)
+    status = found.world.sysplexes[key("plex1")].status
+    held = Condition(type="Holding", status="True", reason="MassFailure")
+    found.plex(status=replace(status, conditions=(*status.conditions, held)))
+    assert found.memory.believed == {"uid-sysa"}
+    assert found.held == ""
 
 
 def test_silent_incarnation_waits_for_the_other_one_to_answer() -> None:

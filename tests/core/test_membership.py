@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import key, vipa
 from tests.core.watched import BEGIN, MONITOR, Watched, watched
 
-from vipa.core import damping, forms
+from vipa.core import damping, forms, incidents
 from vipa.core.resources import Damped, Damping, OnUnresponsive, Rank
 
 EXPELS = replace(MONITOR, on_unresponsive=OnUnresponsive.LEAVE_UNTIL_JOINED)
@@ -114,6 +114,21 @@ def test_quarantined_stack_that_fails_stays_quarantined_and_says_why() -> None:
     flap(found)
     ready(found, "sysa", False)
     assert found.phase("sysa") == "Quarantined NotReady"
+
+
+def test_quarantine_is_told_to_the_stack_its_pod_and_the_vipas_that_are_there() -> None:
+    found = watched(vipa(), stacks=2, damping=DAMPING)
+    flap(found)
+    flap(found)
+    found.restart()
+    stack, judged = found.stack("sysa"), found.verdict("sysa")
+    found.memory.emitted = set()
+    told = {e.about for e in incidents.quarantined(found.snapshot, stack, judged)}
+    assert told == {"Stack", "Pod", "VIPA"}
+    found.world.drop(found.world.vipas[key("web")])
+    assert found.record().owner == "sysb", "what a VIPA left behind stays until the next plan"
+    told = {e.about for e in incidents.quarantined(found.snapshot, found.stack("sysb"), judged)}
+    assert told == {"Stack", "Pod"}
 
 
 def test_join_releases_from_quarantine() -> None:

@@ -88,6 +88,17 @@ def test_event_said_by_this_operator_is_not_said_again() -> None:
     assert not list(events.unsaid(found, found.world.vipas[key("web")], record))
 
 
+def test_recent_moves_are_told_once_more_at_the_start_of_a_term() -> None:
+    found = settled(vipa())
+    assert {e.event for e in events.recent(found)} == {"Activated"}
+    assert not list(events.recent(replace(found, now="2026-01-01T00:02:01Z")))
+    one = found.world.vipas[key("web")]
+    found.world.put(replace(one, status=replace(one.status, last_move=None)))
+    assert not list(events.recent(found)), "the plan tells what no status tells of"
+    found.world.drop(one)
+    assert not list(events.recent(found))
+
+
 def test_conflict_says_who_did_not_write_it() -> None:
     record = settled(vipa()).world.records[key("web")]
     told = events.conflict(vipa(), record)

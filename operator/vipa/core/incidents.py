@@ -37,15 +37,17 @@ def held(snapshot: Snapshot, plex: Sysplex) -> Iterator[Emit]:
 
 def quarantined(snapshot: Snapshot, stack: Stack, judged: Judgement) -> Iterator[Emit]:
     """That a stack failed too often: on the Stack, its pod, and the addresses that are its own."""
-    if judged.verdict.reason is not Candidate.QUARANTINED:
-        return
     world, pod = snapshot.world, judged.serving
+    if judged.verdict.reason is not Candidate.QUARANTINED or pod is None:
+        return
     named = world.vipas_by_stack.get(stack.key, NOTHING)
     own = {key for key in named if world.vipas[key].spec.primary == stack.key.name}
     own |= world.records_by_stack.get(stack.key, NOTHING)
-    about = [("Stack", stack.key, stack.uid), *_vipas(snapshot, own)]
-    if pod is not None:
-        about.append(("Pod", pod.key, pod.uid))
+    about = [
+        ("Stack", stack.key, stack.uid),
+        *_vipas(snapshot, own),
+        ("Pod", pod.key, pod.uid),
+    ]
     mark = f"quarantined-{forms.seconds(judged.damping.until) or 0}"
     yield from _told(snapshot, about, "Quarantined", mark, judged.verdict.message)
 

@@ -15,8 +15,15 @@ from vipa.core.judgement import Judgement
 from vipa.core.record import Record
 from vipa.core.resources import Backup, Stack, Sysplex, Vipa
 
-# What the operator itself writes words into.
+# What the operator itself writes words into, and where.
 Told = Vipa | Stack | Sysplex | Backup | Pod
+WORDS: Mapping[type[Told], str] = {
+    Vipa: "status",
+    Stack: "status",
+    Sysplex: "status",
+    Backup: "conditions",
+    Pod: "published",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +96,10 @@ def _only_told(
     world: Inventory, old: Object, new: Object, verdicts: Mapping[Key, Judgement] | None
 ) -> Scope | None:
     """A change that no decision reads: our own words coming back, or edited by hand."""
-    if not isinstance(old, Told) or not isinstance(new, Told) or _worded(old, new) != new:
+    if not isinstance(old, Told) or not isinstance(new, Told):
+        return None
+    words = WORDS[type(new)]
+    if replace(old, **{words: getattr(new, words)}) != new:
         return None
     match new:
         case Vipa():
@@ -118,22 +128,6 @@ def _waiting(world: Inventory, old: Told, verdicts: Mapping[Key, Judgement] | No
         return set(stacks)
     shown = old.status.joins
     return {key for key in stacks if key in verdicts and verdicts[key].join_number > shown}
-
-
-def _worded(old: Told, new: Told) -> Told:
-    """The old object with what the operator itself writes as it is in the new one."""
-    match old, new:
-        case Vipa(), Vipa():
-            return replace(old, status=new.status)
-        case Stack(), Stack():
-            return replace(old, status=new.status)
-        case Sysplex(), Sysplex():
-            return replace(old, status=new.status)
-        case Backup(), Backup():
-            return replace(old, conditions=new.conditions)
-        case Pod(), Pod():
-            return replace(old, published=new.published)
-    return old
 
 
 def _reach(world: Inventory, thing: Object) -> Scope:
