@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from tests.cluster.forked import Forked
 from tests.cluster.operatorprocess import free_port
 from tests.cluster.plane import Api
 
@@ -38,14 +34,8 @@ class Container:
         self.ready = False
         self.told = False
         self.arguments = self._arguments(pod["spec"]["containers"][0]["args"], kubeconfig)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "vipa", *self.arguments],
-            env={**os.environ, "POD_NAMESPACE": pod["metadata"]["namespace"]},
-            stdout=self._log,
-            stderr=self._log,
-            cwd=Path(__file__).resolve().parents[2],
-        )
+        self._process = Forked(*self.arguments, env={"POD_NAMESPACE": pod["metadata"]["namespace"]})
+        self.log = self._process.log
 
     def _arguments(self, given: list[str], kubeconfig: str) -> list[str]:
         """As the pod says, but each at a port of its own, since they share an address here."""
@@ -57,11 +47,7 @@ class Container:
 
     @property
     def code(self) -> int | None:
-        return self._process.poll()
-
-    def log(self) -> str:
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        return self._process.code
 
     def answers(self) -> bool:
         try:
@@ -71,18 +57,17 @@ class Container:
             return False
 
     def tell(self) -> None:
-        if not self.told and self.code is None:
-            self._process.send_signal(signal.SIGTERM)
+        if not self.told:
+            self._process.signal(signal.SIGTERM)
         self.told = True
 
     def close(self) -> None:
         self.tell()
         try:
             self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        except TimeoutError:
+            self._process.signal(signal.SIGKILL)
+            self._process.wait(10)
 
 
 class Kubelet:

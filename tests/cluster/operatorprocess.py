@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-import weakref
 from pathlib import Path
-from typing import IO
+
+from tests.cluster.forked import Forked, new_log
 
 READY_WITHIN_S = 30.0
 
@@ -40,7 +37,7 @@ class OperatorProcess:
     ) -> None:
         self.kubeconfig = kubeconfig
         self.identity = identity
-        self.env = {**os.environ, **(env or {})}
+        self.env = env
         self.flags = flags or (
             "--allowed-cidr",
             "198.51.100.0/24",
@@ -48,41 +45,22 @@ class OperatorProcess:
             "2001:db8::/32",
         )
         self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        weakref.finalize(self, self._log.close)
+        self._process: Forked | None = None
+        self._log = new_log(self)
 
     def start(self, *, wait: bool = True) -> None:
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "vipa",
-                "operator",
-                "--kubeconfig",
-                self.kubeconfig,
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(self.port),
-                "--identity",
-                self.identity,
-                *self.flags,
-            ],
-            env=self.env,
-            stdout=self._log,
-            stderr=self._log,
-            cwd=Path(__file__).resolve().parents[2],
-        )
+        place = ("--host", "127.0.0.1", "--port", str(self.port))
+        given = ("--kubeconfig", self.kubeconfig, *place, "--identity", self.identity)
+        self._process = Forked("operator", *given, *self.flags, env=self.env, log=self._log)
         deadline = time.monotonic() + READY_WITHIN_S
         while wait and not self.ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.running or time.monotonic() > deadline:
                 raise RuntimeError(f"the operator did not become ready:\n{self.log()}")
             self._pause()
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.code is None
 
     def ready(self) -> bool:
         try:
@@ -96,16 +74,13 @@ class OperatorProcess:
             return str(answer.read().decode())
 
     def log(self) -> str:
-        # Not by seek: the process writes at the offset that this file and it have in common.
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        """Of all that were started here."""
+        return Path(self._log).read_text(errors="replace")
 
     def _pause(self) -> None:
         assert self._process is not None
-        try:
+        with contextlib.suppress(TimeoutError):
             self._process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            return
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -119,7 +94,7 @@ class OperatorProcess:
 
     def _signal(self, number: int) -> None:
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.signal(number)
 
     def kill(self) -> None:
         """As a node that loses power would."""
@@ -139,7 +114,7 @@ class OperatorProcess:
     def _end(self, number: int) -> int:
         if self._process is None:
             return 0
-        self._process.send_signal(number)
+        self._process.signal(number)
         code = self._process.wait(15)
         self._process = None
         return code

@@ -36,6 +36,16 @@ class Pods:
     def hears(self, name: str, yes: bool) -> None:
         (self.deaf.discard if yes else self.deaf.add)(self.ip(name))
 
+    def active(self) -> None:
+        """The address is on sysa from the first: whoever answers first may take it else."""
+        for stack in ("sysa", "sysb"):
+            becomes(lambda name=stack: self.phase(name), "Active")
+        self.world.active()
+
+    def phase(self, stack: str) -> str:
+        status = (self.world.get("Stack", stack) or {}).get("status") or {}
+        return str(status.get("phase"))
+
 
 @pytest.fixture
 def pods(world: World, background: Background, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pods]:
@@ -69,7 +79,7 @@ def test_pod_that_answers_no_more_loses_its_address_and_takes_it_back(
     pods: Pods, running: OperatorProcess
 ) -> None:
     world = pods.world
-    world.active()
+    pods.active()
     pods.hears("sysa", False)
     becomes(world.owner, ("sysb", 2))
     becomes(lambda: (world.get("Stack", "sysa") or {})["status"]["reason"], "Unresponsive")
@@ -98,7 +108,7 @@ def test_without_sight_silence_is_no_reason_and_what_was_silent_meanwhile_counts
 ) -> None:
     world = pods.world
     with operating(proxy.kubeconfig) as running:
-        world.active()
+        pods.active()
         rule = proxy.unplug()
         eventually(lambda: not running.ready(), within_s=30)
         assert number(running, "sysplex_blind") == 1

@@ -19,6 +19,9 @@ from typing import Any
 import pytest
 from tests.waiting import eventually
 
+# The two planes are started once.
+pytestmark = pytest.mark.xdist_group("planes")
+
 CLONE = Path(__file__).resolve().parents[2]
 SCRIPT = CLONE / "hack" / "controlplane"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
