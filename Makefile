@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # Cluster tests mostly wait; each worker has a control plane of its own (about 450 MB).
-WORKERS ?= 5
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint unit cluster chart image demo kind-demo kind chaos chaos-smoke chaos-random chaos-bounds rehearse-kind bench bench-detection bench-probes format clean

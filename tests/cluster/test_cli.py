@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -178,17 +182,23 @@ def test_watch_draws_and_ends_with_ctrl_c(world: World, cli: Cli) -> None:
     world.plex("sysa")
     place = ["--kubeconfig", cli.kubeconfig, "-n", cli.namespace]
     command = [sys.executable, "-m", "vipa", "status", "--watch", "--interval", "0.2", *place]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    screen, terminal = pty.openpty()
+    env = {**os.environ, "TERM": "xterm"}
+    process = subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE, env=env, text=True)
+    os.close(terminal)
     try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(4)
-        process.send_signal(2)
-        out, err = process.communicate(timeout=10)
+        drawn = ""
+        while drawn.count("Sysplex plex1") < 2 or "Ctrl-C ends" not in drawn:
+            drawn += os.read(screen, 65536).decode(errors="replace")
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the terminal ends with the last process at it
+            while os.read(screen, 65536):
+                pass
+        _, err = process.communicate(timeout=10)
     finally:
         process.kill()
+        os.close(screen)
     assert (process.returncode, err) == (0, "")
-    assert "Sysplex plex1" in out
-    assert "Ctrl-C ends" in out
 
 
 def test_the_operator_says_in_one_line_why_it_may_not(controlplane: Plane, tmp_path: Path) -> None:

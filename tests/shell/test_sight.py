@@ -77,12 +77,14 @@ def test_api_server_is_asked_when_nothing_is_heard_and_changes_of_sight_are_logg
 
     async def play() -> None:
         client = Silent()
-        asking = asyncio.create_task(sight_of(client).ask_forever())
+        sight = sight_of(client)
+        tasks = [asyncio.create_task(one) for one in (sight.ask_forever(), sight.note_forever())]
         await until(lambda: "blind" in caplog.text)
         client.there = True
         await until(lambda: "answers again" in caplog.text)
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         assert set(client.asked) == {"GET /livez"}
 
     asyncio.run(play())

@@ -90,6 +90,7 @@ class Operator:
             loop.replan_forever(),
             sight.compare_forever(),
             sight.ask_forever(),
+            sight.note_forever(),
             self._endpoint.measure_lag_forever(),
         )
 

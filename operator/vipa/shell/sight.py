@@ -80,17 +80,21 @@ class Sight:
         return last if now - last >= BLIND_AFTER_S else None
 
     async def ask_forever(self) -> None:
-        """Ask whether the API server is there when nothing has been heard; log when sight changes.
+        """Ask whether the API server is there when nothing has been heard.
 
         What it says of its health does not matter: whoever answers can be seen by.
         """
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._note()
             if time.monotonic() - self.answered_at() >= ASK_EVERY_S:
                 with contextlib.suppress(ApiError):
                     await self._client.request("GET", "/livez", deadline_s=ASK_EVERY_S)
-                self._note()
+
+    async def note_forever(self) -> None:
+        """Log when sight is lost and found; beside the asking, that may hang while it is lost."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._note()
 
     def _note(self) -> None:
         was, self._blind = self._blind, self.blind_since(time.monotonic()) is not None
