@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.chaos.live.world import CONTROL_PLANE, HOMES, NAMESPACE, World
+from tests.chaos.live.world import CONTROL_PLANE, HOMES, NAMESPACE, SYSTEM, World
 
 from vipa.rehearsal.kindnodes import NodeError
 
@@ -18,6 +18,16 @@ def leader_node(world: World) -> str:
     """Where the replica runs that writes."""
     leader = world.leader()
     return next(node for name, _, node in world.operators() if name == leader)
+
+
+def lead_elsewhere(world: World, nodes: Sequence[str]) -> None:
+    """Tell a leader on these nodes to end, and return when all is well with another one.
+
+    A node that takes the leader along is another class of fault, with a bound of its own.
+    """
+    while leader_node(world) in nodes:
+        world.kubectl("-n", SYSTEM, "delete", "pod", world.leader(), "--wait=true")
+        world.until(lambda: not world.unsettled(), "somebody else leads")
 
 
 def delete_pod(world: World) -> None:

@@ -21,12 +21,16 @@ _ids = count(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """`lasts_s`: how long it is left alone; None: until the addresses of `stacks` have moved."""
+    """`lasts_s`: how long it is left alone; None: until the addresses of `stacks` have moved.
+
+    `spares`: nodes on which the leader must not be.
+    """
 
     name: str
     cause: Act
     mend: Act = lambda world: None
     stacks: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
     lasts_s: float | None = 1.0  # enough for its first effect to be seen
 
 
@@ -35,6 +39,7 @@ def carry_out(world: World, fault: Fault, *, patient: bool = False) -> None:
 
     `patient`: it is mended only after the stock Service serves again without it.
     """
+    acts.lead_elsewhere(world, fault.spares)
     number = next(_ids)
     stacks = list(_stacks(world, fault))
     world.history.say("fault", id=number, fault=fault.name, stacks=stacks, patient=patient)
@@ -92,6 +97,7 @@ def _leader_node_kill() -> Fault:
         cause=state.cause,
         mend=state.mend,
         stacks=("leader",),
+        spares=(HOMES["sysc"],),  # which has no address to lose
         lasts_s=None,
     )
 
@@ -102,6 +108,7 @@ def _node(name: str, harm: str, repair: str, *nodes: str, stacks: tuple[str, ...
         cause=acts.nodes(harm, *nodes),
         mend=acts.nodes(repair, *nodes),
         stacks=stacks,
+        spares=nodes if len(nodes) == 1 else (),  # two of three leave no other place for long
         lasts_s=None,
     )
 
