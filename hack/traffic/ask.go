@@ -64,7 +64,7 @@ func ask(targets []string) {
 func connect(name, address string) {
 	run := &answers{target: name, spans: map[string]*span{}}
 	go run.sweep()
-	ports := rotation{}
+	ports := rotation{int(time.Now().UnixMilli()/every.Milliseconds()) % ports}
 	for range time.Tick(every) {
 		port := ports.next()
 		go func() {
@@ -78,7 +78,8 @@ func connect(name, address string) {
 // rotation gives each source port again after more than 4 minutes only. The kernel gives one that failed to
 // connect again within seconds, and a node's conntrack remembers for 2 minutes where the first SYN
 // of it went: such a connection follows its predecessor to an owner that is gone, and by trying
-// keeps the memory alive. Clients on many machines do not do that to themselves.
+// keeps the memory alive. Clients on many machines do not do that to themselves. Where it begins is the
+// clock's to say, so that clients started anew do not follow those before them either.
 type rotation struct{ last int }
 
 // The rest is the kernel's to give, which the net.ipv4.ip_local_port_range of the container has to
