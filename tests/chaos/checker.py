@@ -68,7 +68,8 @@ BOUNDS = {
     "leader-freeze": NOTHING,
     "control-plane-kill": NOTHING,
     # It writes all of its rules anew when it starts; the stock Service beside ours has the same.
-    "kube-proxy-restart": Bound(0.0, 0.5, moves=False),
+    # A move that it had not followed yet it follows when it is back.
+    "kube-proxy-restart": Bound(0.0, 0.5, moves=False, splits=6.0),
     # A selector that somebody puts on a Service sends its traffic to all pods until it is removed.
     "hand-edit": Bound(2.0, 2.5, splits=2.5),
     # All hang, kubelets say so one after the other: the address follows to the last one, is

@@ -8,6 +8,7 @@ import pytest
 from tests.builders import key, pod, vipa
 from tests.core.watched import MONITOR, Watched, watched
 
+from vipa.core import monitor, probing
 from vipa.core.inventory import Inventory
 from vipa.core.resources import Condition, OnUnresponsive, Rank
 
@@ -150,8 +151,53 @@ def test_who_has_just_begun_to_miss_its_probes_counts_too() -> None:
     found.wait(2)
     assert (found.record().epoch, found.held) == (1, "")
     found.deaf = {"sysa"}
+    found.wait(2)
+    assert found.record().epoch == 1, "it may just not have been asked since the others are heard"
     found.wait()
     assert found.record().owner == "sysb", "one dead stack after all"
+
+
+def test_who_is_heard_first_after_all_were_silent_convicts_nobody() -> None:
+    """The others may just not have been asked since."""
+    found = watched(vipa(backups=RANKED))
+    found.deaf = {"sysa", "sysb", "sysc"}
+    found.wait(8)
+    assert (found.record().epoch, found.held) == (1, "MassFailure")
+    found.deaf = {"sysa", "sysb"}
+    found.wait()
+    assert (found.record().epoch, found.held) == (1, "MassFailure")
+    assert found.verdict("sysa").due is not None
+    found.deaf = {"sysa"}
+    found.wait()
+    assert (found.record().epoch, found.phase("sysb")) == (1, "Active Eligible")
+    found.wait()
+    assert (found.record().owner, found.held) == ("sysb", "")
+
+
+def test_incarnation_is_not_replaced_by_one_that_was_silent_with_it() -> None:
+    twin = pod("sysa", "nb", "10.1.0.9", name="twin", created=1)
+    found = watched(vipa(), twin, stacks=2)
+    found.deaf = {"sysa", "twin", "sysb"}
+    found.wait(3)
+    found.deaf = {"sysa"}
+    found.wait(2)
+    assert found.record().pod == "sysa"
+    found.wait()
+    assert found.record().pod == "twin"
+
+
+def test_every_answer_of_a_suspect_matters() -> None:
+    """It has answered once, and is silent again: the next full row is news although it changes
+    nothing of what was found before."""
+    found = watched(vipa(), stacks=2)
+    found.deaf = {"sysa", "sysb"}
+    found.wait(4)
+    seen, suspect = found.snapshot, found.world.pods[key("sysa")]
+    before = seen.memory.tallies[suspect.uid]
+    after = probing.heard(before, MONITOR, probing.Answer(seen.clock, "silent"), seen.clock)
+    assert monitor.matters(seen, suspect, before, after)
+    seen.memory.believed = frozenset({suspect.uid})
+    assert not monitor.matters(seen, suspect, before, after)
 
 
 def test_the_last_active_stack_is_never_expelled() -> None:
@@ -163,7 +209,7 @@ def test_the_last_active_stack_is_never_expelled() -> None:
     found.wait(5)
     assert (found.phase("sysa"), found.held) == ("Active Eligible", "NoWitness")
     found.deaf = {"sysa"}
-    found.wait(2)
+    found.wait(3)
     assert (found.phase("sysa"), found.record().owner) == ("Failed Unresponsive", "sysb")
 
 

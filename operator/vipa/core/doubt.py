@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from vipa.core import forms, health
+from vipa.core import forms, health, probing
 from vipa.core.cluster import Key, Pod
-from vipa.core.resources import Condition, Sysplex
+from vipa.core.probing import Lapse
+from vipa.core.resources import Condition, Monitor, Sysplex
 from vipa.core.snapshot import Snapshot
 
 STALE_S = 15.0
@@ -66,23 +67,55 @@ def mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Sil
     found = [one for key in group if (one := silent(snapshot, key)) is not None]
     # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
     doubtful = {one: end for one in found if (end := _stale_at(snapshot, one)) > snapshot.clock}
-    if len(doubtful) < STACKS_LEAST:
+    back = [again for key in group if (again := _again(snapshot, key)) is not None]
+    if len(doubtful) + len(back) < STACKS_LEAST:
         return Doubt()
     answering = _answering(snapshot, group)
     began = forms.seconds(since(snapshot, plex)) or 0
     limit = began + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
+    told = plex.key in snapshot.memory.holding or shown(plex) is not None
     held, said, dues = set(), False, [snapshot.clock + limit]
     for one in [s for s in suspects if s in doubtful]:
         near = [r for r in doubtful if abs(r.missed - one.missed) <= asking.window]
-        nodes = set().union(*(r.nodes for r in near))
-        many = len(near) * 100 > asking.hold_percent * (answering + len(near))
-        if len(near) >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
+        with_it = [r for r in back if _was_silent_with(snapshot, asking, r, one)]
+        nodes = set().union(*(r.nodes for r in near), *(r.nodes for r in with_it))
+        count = len(near) + len(with_it)
+        many = count * 100 > asking.hold_percent * (answering + len(near))
+        if count >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
             held.add(one.stack)
             dues.append(doubtful[one])
-            said = said or sum(r.found for r in near) >= STACKS_LEAST
-            if not all(r.found for r in near):
+            # What people were told is so until nobody is held any more.
+            said = said or sum(r.found for r in near) >= STACKS_LEAST or (told and bool(with_it))
+            if with_it or not all(r.found for r in near):
                 dues.append(snapshot.clock + asking.interval)
     return Doubt(frozenset(held), said, min(dues)) if held else Doubt()
+
+
+class Again(NamedTuple):
+    """A stack that answers again after the row of unanswered probes that its pod tells of."""
+
+    lapse: Lapse
+    nodes: frozenset[str]
+
+
+def _again(snapshot: Snapshot, key: Key) -> Again | None:
+    world, tallies = snapshot.world, snapshot.memory.tallies
+    well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
+    known = [t for pod in well if (t := tallies.get(pod.uid)) is not None and t.missed is None]
+    lapses = [tally.lapse for tally in known if tally.lapse is not None]
+    if not lapses:
+        return None
+    return Again(max(lapses, key=lambda one: one.over), frozenset(pod.node for pod in well))
+
+
+def _was_silent_with(snapshot: Snapshot, asking: Monitor, other: Again, one: Silent) -> bool:
+    """Whether one that answers again was silent together with a suspect, and so lately that the
+    suspect may just not have been asked since: what kept both from being heard may be over."""
+    lapse = other.lapse
+    if abs(lapse.began - one.missed) > asking.window or lapse.over <= one.missed:
+        return False
+    rows = [snapshot.memory.tallies[pod.uid] for pod in one.pods]
+    return not all(probing.missed_since(row, lapse.over, asking) for row in rows)
 
 
 def _stale_at(snapshot: Snapshot, silent: Silent) -> float:

@@ -6,15 +6,15 @@ could contradict, so a group is never left without any Active stack by its probe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from vipa.core import doubt, health, monitor
+from vipa.core import doubt, health, monitor, probing
 from vipa.core.cluster import Key, Pod
 from vipa.core.doubt import Doubt, Silent
 from vipa.core.inventory import NOTHING
 from vipa.core.judgement import Judgement
-from vipa.core.resources import OnUnresponsive, Sysplex
+from vipa.core.resources import Monitor, OnUnresponsive, Sysplex
 from vipa.core.snapshot import Holding, SilentOwners, Snapshot
 
 NAMED = 8
@@ -50,11 +50,13 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     # The whole group is looked at only where one of it is silent: rounds are many, groups large.
     others = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING) if suspects or owners else ()
     group = sorted({*keys, *others})
-    replaced, undecided = _replaced(snapshot, keys)
+    replaced, undecided = _replaced(snapshot, keys, asking)
     many = doubt.mass(snapshot, plex, group, suspects) if suspects else Doubt()
     believed = [one for one in suspects if one.stack not in many.stacks]
     # Nobody goes by a word that only the accused could contradict.
-    alone = {one.stack for one in believed if not _contradicted(snapshot, group, one, verdict)}
+    alone = {
+        one.stack for one in believed if not _contradicted(snapshot, asking, group, one, verdict)
+    }
     believed = [one for one in believed if one.stack not in alone]
     owners |= {one.stack for one in believed} & snapshot.world.records_by_stack.keys()
     unseen, waiting = _unwitnessed(snapshot, group, owners, verdict)
@@ -70,7 +72,9 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     )
 
 
-def _replaced(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[set[str], set[Key]]:
+def _replaced(
+    snapshot: Snapshot, stacks: Iterable[Key], asking: Monitor
+) -> tuple[set[str], set[Key]]:
     """Silent incarnations beside one that has answered since: no stack is lost with them.
 
     And the stacks with some beside one that has still to answer.
@@ -84,8 +88,7 @@ def _replaced(snapshot: Snapshot, stacks: Iterable[Key]) -> tuple[set[str], set[
         others = [p for p in well if monitor.silence(snapshot, p) is None]
         for pod in well:
             if others and monitor.is_suspect(snapshot, pod):
-                missed = snapshot.memory.tallies[pod.uid].missed
-                if any(has_answered_since(snapshot, other, missed) for other in others):
+                if any(_testifies(snapshot, other, [pod], asking) for other in others):
                     found.add(pod.uid)
                 else:
                     undecided.add(key)
@@ -96,15 +99,35 @@ def _is_suspect(snapshot: Snapshot, one: Silent) -> bool:
     return one.found and any(monitor.is_suspect(snapshot, pod) for pod in one.pods)
 
 
-def _contradicted(snapshot: Snapshot, group: list[Key], one: Silent, verdict: VerdictOf) -> bool:
+def _contradicted(
+    snapshot: Snapshot, asking: Monitor, group: list[Key], one: Silent, verdict: VerdictOf
+) -> bool:
     """Whether another Active stack has answered since this one fell silent.
 
     So the last one never goes (zos: never the only member), nor do all of them at once.
     """
-    first = first_missed(snapshot, one.stack)
     return any(
-        found.active and found.serving and has_answered_since(snapshot, found.serving, first)
+        found.active and found.serving and _testifies(snapshot, found.serving, one.pods, asking)
         for found in (verdict(key) for key in group if key != one.stack)
+    )
+
+
+def _testifies(snapshot: Snapshot, witness: Pod, silent: Sequence[Pod], asking: Monitor) -> bool:
+    """Whether a pod answers while these do not.
+
+    One that was silent together with them counts only when they have missed a full row since it
+    answers again: what kept all from being heard is over, and they may not have been asked since.
+    """
+    rows = [t for pod in silent if (t := snapshot.memory.tallies.get(pod.uid)) is not None]
+    first = min((t.missed for t in rows if t.missed is not None), default=None)
+    if not has_answered_since(snapshot, witness, first):
+        return False
+    lapse = snapshot.memory.tallies[witness.uid].lapse
+    return (
+        lapse is None
+        or first is None
+        or lapse.over <= first
+        or all(probing.missed_since(row, lapse.over, asking) for row in rows)
     )
 
 

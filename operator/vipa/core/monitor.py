@@ -76,8 +76,11 @@ def _lost_since(snapshot: Snapshot, pod: Pod, since: str) -> bool:
 
 def matters(snapshot: Snapshot, pod: Pod, old: Tally, new: Tally) -> bool:
     """Whether an answer may change a verdict. That it answered once more is news to nobody, except
-    where an address waits for a successor that answers."""
+    where an address waits for a successor that answers, or nobody has decided yet whether to
+    believe that this pod is silent: its next row may be the one that counts."""
     if (old.silent, old.confirmed) != (new.silent, new.confirmed):
+        return True
+    if new.silent and is_suspect(snapshot, pod):
         return True
     silent = snapshot.memory.silent.get(Key(pod.key.namespace, pod.sysplex))
     return silent is not None and silent.waiting

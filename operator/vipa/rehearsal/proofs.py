@@ -126,10 +126,15 @@ def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
         if pod is None or asking is None or not tally.silent:
             continue
         found = monitor.tally(now, pod, asking)
-        first = now.clock - asking.window if tally.missed is None else tally.missed
+        ended = tally.lapse.began if tally.lapse is not None else now.clock - asking.window
+        first = ended if tally.missed is None else tally.missed
         at = now.clock if tally.turned is None else tally.turned
-        for _ in range(asking.failure_threshold if tally.confirmed else tally.misses):
-            found = probing.heard(found, asking, Answer(first, "silent"), at)
+        misses = asking.failure_threshold if tally.confirmed else tally.misses
+        starts = [*[first] * (misses - len(tally.latest)), *tally.latest]
+        if tally.misses > len(tally.latest):
+            starts = [first, *starts]
+        for started in starts:
+            found = probing.heard(found, asking, Answer(started, "silent"), at)
         for _ in range(tally.answers):
             found = probing.heard(found, asking, Answer(tally.answered or 0.0), now.clock)
         yield uid, found._replace(errors=tally.errors)

@@ -164,7 +164,7 @@ class Store:
         After a time without sight: what was counted before it is of another time.
         """
         for uid, tally in self.memory.tallies.items():
-            self.memory.tallies[uid] = tally._replace(misses=0, answers=0, missed=None)
+            self.memory.tallies[uid] = probing.anew(tally)
 
     def behind(self, plex: Key, text: str | None) -> None:
         """The probes of a group come too late to count, for this reason; None: they count again."""
