@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +197,19 @@ class World:
         return time.time() - self._clients.failed_at > SERVED_S
 
     def leads(self) -> bool:
-        """Whoever holds the Lease runs, and has held it for longer than a takeover takes."""
+        """Whoever holds the Lease runs and renews it, and has held it for longer than a takeover
+        takes. That nothing is heard of it does not say so: the API server may have been away."""
         names = {name for name, _, _ in self.operators()}
-        return self.leader() in names and self._watchers["lease"].quiet_s() > LEADS_S
+        quiet_s = self._watchers["lease"].quiet_s()
+        return self.leader() in names and quiet_s > LEADS_S and self._renewed_ago_s() < LEADS_S
+
+    def _renewed_ago_s(self) -> float:
+        path = "jsonpath={.spec.renewTime}"
+        shown = self.kubectl("-n", SYSTEM, "get", "lease/sysplex-vipa", f"-o={path}", check=False)
+        try:
+            return (datetime.now(UTC) - datetime.fromisoformat(shown)).total_seconds()
+        except ValueError:  # no such Lease, or nobody answers
+            return math.inf
 
     def operators_ready(self) -> bool:
         path = "jsonpath={.status.readyReplicas}/{.status.updatedReplicas}/{.status.replicas}"
