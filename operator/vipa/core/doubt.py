@@ -7,6 +7,7 @@ processes. So a second witness is asked: the heartbeats of their nodes.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vipa.core import forms, health, probing
@@ -114,8 +115,13 @@ def _was_silent_with(snapshot: Snapshot, asking: Monitor, other: Again, one: Sil
     lapse = other.lapse
     if abs(lapse.began - one.missed) > asking.window or lapse.over <= one.missed:
         return False
-    rows = [snapshot.memory.tallies[pod.uid] for pod in one.pods]
-    return not all(probing.missed_since(row, lapse.over, asking) for row in rows)
+    return not row_since(snapshot, one.pods, lapse.over, asking)
+
+
+def row_since(snapshot: Snapshot, pods: Iterable[Pod], moment: float, asking: Monitor) -> bool:
+    """Whether each of these pods has missed a full row of probes that started later than this."""
+    rows = (snapshot.memory.tallies[pod.uid] for pod in pods)
+    return all(probing.missed_since(row, moment, asking) for row in rows)
 
 
 def _stale_at(snapshot: Snapshot, silent: Silent) -> float:

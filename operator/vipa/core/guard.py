@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from vipa.core import doubt, health, monitor, probing
+from vipa.core import doubt, health, monitor
 from vipa.core.cluster import Key, Pod
 from vipa.core.doubt import Doubt, Silent
 from vipa.core.inventory import NOTHING
@@ -120,15 +120,12 @@ def _testifies(snapshot: Snapshot, witness: Pod, silent: Sequence[Pod], asking: 
     """
     rows = [t for pod in silent if (t := snapshot.memory.tallies.get(pod.uid)) is not None]
     first = min((t.missed for t in rows if t.missed is not None), default=None)
-    if not has_answered_since(snapshot, witness, first):
+    if first is None or not has_answered_since(snapshot, witness, first):
         return False
     lapse = snapshot.memory.tallies[witness.uid].lapse
-    return (
-        lapse is None
-        or first is None
-        or lapse.over <= first
-        or all(probing.missed_since(row, lapse.over, asking) for row in rows)
-    )
+    if lapse is None or lapse.over <= first:
+        return True
+    return doubt.row_since(snapshot, silent, lapse.over, asking)
 
 
 def _unwitnessed(

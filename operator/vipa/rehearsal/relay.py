@@ -35,11 +35,6 @@ class Relay:
         self._path = ""
         self.whole = True
 
-    @property
-    def possible(self) -> bool:
-        """Whether TLS would hold here."""
-        return self._target[0] == HERE
-
     async def open(self, kubeconfig: str) -> str:
         """The path of a kubeconfig that leads here and says else what the given one says."""
         self._server = await asyncio.start_server(self._connected, HERE, 0)

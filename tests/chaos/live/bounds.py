@@ -60,14 +60,15 @@ def main(arguments: Sequence[str]) -> int:
     done = counted(measured())
     rounds = zip_longest(*(wanted(name, done) for name in options.names or known))
     todo = [one for each in rounds for one in each if one is not None]
+    if options.collect:
+        collect()
+        return 0
     code = 0
-    while todo and not options.collect:
+    while todo:
         batch, todo = todo[:BATCH], todo[BATCH:]
         campaign.say(f"{len(batch) + len(todo)} faults left")
         path = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
         code |= campaign.run(path, [name for name, _ in batch], patient=[p for _, p in batch])
-        collect()
-    if options.collect:
         collect()
     return code
 
