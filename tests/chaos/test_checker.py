@@ -2,84 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.chaos import checker
+from tests.chaos.histories import IPS, Line, answered, failed, index, pod, record, whole
 
-Line = dict[str, Any]
-CHECKER = Path(checker.__file__)
-IPS = {"sysa": "10.0.0.1", "sysb": "10.0.0.2", "sysc": "10.0.0.3"}
-
-
-def record(t: float, owner: str, epoch: int, **more: Any) -> Line:
-    ready = [{"ip": IPS[owner], "pod": f"{owner}-0"}] if owner else []
-    holder = f"uid-{owner}" if owner else ""
-    line = {"vipa": "web", "uid": "r1", "owner": owner, "holder": holder, "epoch": epoch}
-    return {"t": t, "kind": "record", **line, "term": 1, "ready": ready, **more}
-
-
-def pod(t: float, stack: str, *, ready: bool = True, **more: Any) -> Line:
-    line = {"pod": f"{stack}-0", "uid": f"uid-{stack}", "stack": stack, "node": f"n-{stack}"}
-    return {"t": t, "kind": "pod", **line, "ready": ready, "terminating": False, **more}
-
-
-def answered(t: float, until: float, stack: str) -> Line:
-    line = {"target": "web", "pod": f"{stack}-0", "until": until, "count": 100}
-    return {"t": t, "kind": "answered", **line}
-
-
-def failed(first: float, last: float) -> list[Line]:
-    steps = int((last - first) / 0.1) + 1
-    return [
-        {"t": first + 0.1 * step, "kind": "failed", "target": "web", "error": "timeout"}
-        for step in range(steps)
-    ]
-
-
-def whole(fault: str = "node-cut") -> list[Line]:
-    """sysa is lost at 100, sysb has the address at 101.8, sysa takes it back at 111."""
-    nodes = [
-        {"t": 1.0, "kind": "node", "node": f"n-{one}", "ready": True, "out": False} for one in IPS
-    ]
-    steps: list[Line] = [
-        {"t": 0.0, "kind": "run", "chains": {"web": ["sysa", "sysb", "sysc"]}},
-        record(2.0, "sysa", 1),
-        {"t": 50.0, "kind": "asking"},
-        {"t": 100.0, "kind": "fault", "id": 1, "fault": fault, "stacks": ["sysa"]},
-        {"t": 100.1, "kind": "struck", "id": 1},
-        record(101.8, "sysb", 2),
-        {"t": 110.0, "kind": "mended", "id": 1},
-        record(111.0, "sysa", 3),
-        {"t": 113.0, "kind": "settled", "id": 1},
-        {"t": 150.0, "kind": "asked"},
-        {"t": 155.0, "kind": "left", "things": []},
-        {"t": 156.0, "kind": "end"},
-    ]
-    served = [answered(50.0, 100.0, "sysa"), answered(102.3, 111.2, "sysb")]
-    served += [answered(111.2, 150.0, "sysa")]
-    return [*nodes, *(pod(1.0, one) for one in IPS), *steps, *served, *failed(100.1, 102.2)]
+CHECKER = Path(checker.__file__).parent
 
 
 def rules(lines: list[Line]) -> set[str]:
-    return {finding.rule for finding in checker.check(lines)}
-
-
-def index(lines: list[Line], kind: str, number: int = 0) -> int:
-    return [at for at, line in enumerate(lines) if line["kind"] == kind][number]
+    return {finding.rule for finding in checker.judge(lines).broken}
 
 
 def test_a_history_of_kept_promises_passes() -> None:
-    assert checker.check(whole()) == []
+    assert checker.judge(whole()) == ((), (), ())
 
 
 def test_the_order_of_lines_in_the_file_does_not_matter() -> None:
-    assert checker.check(whole()[::-1]) == []
+    assert checker.judge(whole()[::-1]) == ((), (), ())
 
 
 def two_endpoints(lines: list[Line]) -> None:
@@ -171,25 +117,52 @@ def no_record_was_seen(lines: list[Line]) -> None:
     lines[:] = [line for line in lines if line["kind"] != "record"]
 
 
-BREAKS: list[tuple[Callable[[list[Line]], None], str]] = [
+def moves_where_nothing_shall(lines: list[Line]) -> None:
+    lines[index(lines, "fault")].update(fault="leader-freeze", stacks=[])
+
+
+def too_long_without_owner(lines: list[Line]) -> None:
+    """Although nobody else was eligible either."""
+    lines[index(lines, "fault")].update(fault="mass-failure", stacks=list(IPS))
+    lines[index(lines, "record", 1)]["t"] = 108.2
+
+
+def open_connection_breaks_where_nothing_shall(lines: list[Line]) -> None:
+    lines[:] = [line for line in lines if line["kind"] != "failed"]
+    lines[index(lines, "fault")].update(fault="drain", stacks=["sysa"])
+    held = {"t": 60.0, "until": 105.0, "target": "web", "pod": "sysb-0", "error": "reset"}
+    lines.append({"kind": "held", **held})
+
+
+def nobody_ever_asked(lines: list[Line]) -> None:
+    del lines[index(lines, "asking")]
+
+
+SAFETY: list[tuple[Callable[[list[Line]], None], str]] = [
     (two_endpoints, "one owner"),
     (owner_of_an_epoch_changes, "one owner"),
     (owner_without_endpoint, "one owner"),
     (epoch_falls, "epoch and term"),
     (epoch_rises_for_nothing, "epoch and term"),
     (term_falls, "epoch and term"),
+    (something_is_left, "nothing left"),
+]
+OTHERS: list[tuple[Callable[[list[Line]], None], str]] = [
     (worse_backup_is_taken, "best eligible"),
     (moved_without_need, "best eligible"),
     (too_late, "in time"),
+    (too_long_without_owner, "in time"),
     (nobody_although_somebody_could, "in time"),
     (does_not_come_home, "at home"),
+    (moves_where_nothing_shall, "stays put"),
     (a_stranger_answers, "answers"),
     (an_old_owner_answers_on, "answers"),
     (outage_is_too_long, "service"),
     (fails_without_a_fault, "service"),
     (open_connection_breaks, "open stays"),
-    (something_is_left, "nothing left"),
-    (nobody_looked_what_is_left, "nothing left"),
+    (open_connection_breaks_where_nothing_shall, "open stays"),
+    (nobody_looked_what_is_left, "complete"),
+    (nobody_ever_asked, "complete"),
     (clients_paused, "complete"),
     (fault_is_never_over, "complete"),
     (no_end, "complete"),
@@ -197,21 +170,41 @@ BREAKS: list[tuple[Callable[[list[Line]], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("breaks", "rule"), BREAKS, ids=[one.__name__ for one, _ in BREAKS])
-def test_a_broken_promise_is_found(breaks: Callable[[list[Line]], None], rule: str) -> None:
+@pytest.mark.parametrize(("breaks", "rule"), SAFETY, ids=[one.__name__ for one, _ in SAFETY])
+def test_a_broken_promise_of_safety_is_found(
+    breaks: Callable[[list[Line]], None], rule: str
+) -> None:
     lines = whole()
 
     breaks(lines)
 
-    assert rule in rules(lines)
+    verdict = checker.judge(lines)
+    assert rule in {found.rule for found in verdict.safety}
+    assert verdict.code == checker.BROKEN
+
+
+@pytest.mark.parametrize(("breaks", "rule"), OTHERS, ids=[one.__name__ for one, _ in OTHERS])
+def test_another_broken_promise_is_found_and_is_none_of_safety(
+    breaks: Callable[[list[Line]], None], rule: str
+) -> None:
+    lines = whole()
+
+    breaks(lines)
+
+    verdict = checker.judge(lines)
+    assert rule in {found.rule for found in verdict.others}
+    assert verdict.code == checker.LATE
 
 
 def test_every_rule_has_a_history_that_breaks_it() -> None:
-    lines = whole("leader-freeze")
+    names = {
+        safety: {
+            rule.finds.__name__.replace("_", " ") for rule in checker.RULES if rule.safety is safety
+        }
+        for safety in (True, False)
+    }
 
-    assert "stays put" in rules(lines)
-    names = {rule.__name__.replace("_", " ") for rule in checker.RULES}
-    assert names == {rule.replace("-", " ") for _, rule in BREAKS} | {"stays put"}
+    assert names == {True: {rule for _, rule in SAFETY}, False: {rule for _, rule in OTHERS}}
 
 
 def test_one_failed_connect_is_too_many_where_a_move_is_graceful() -> None:
@@ -222,15 +215,6 @@ def test_one_failed_connect_is_too_many_where_a_move_is_graceful() -> None:
     lines += failed(100.5, 100.5)
 
     assert "service" in rules(lines)
-
-
-def test_a_connect_that_failed_when_the_machine_stood_still_is_nobody_s_fault() -> None:
-    lines = [*whole(), *failed(140.0, 140.0)]
-    assert "service" in rules(lines)
-
-    lines.append({"t": 140.2, "kind": "failed", "target": "control", "error": "timeout"})
-
-    assert "service" not in rules(lines)
 
 
 def test_a_connect_that_was_never_begun_is_no_failed_one() -> None:
@@ -246,30 +230,62 @@ def test_a_lost_record_may_come_back_with_a_higher_epoch_for_the_same_owner() ->
     assert "epoch and term" not in rules(lines)
 
 
-def test_costs_are_told_for_each_fault_and_target() -> None:
-    (cost,) = checker.costs(whole())
+def test_an_open_connection_to_a_node_that_died_may_end_when_its_patience_does() -> None:
+    held = {"t": 60.0, "until": 118.0, "target": "web", "pod": "sysb-0"}
+    late = [*whole(), {"kind": "held", **held, "error": "timeout"}]
+    reset = [*whole(), {"kind": "held", **held, "error": "reset"}]
 
-    assert cost.fault == "node-cut"
-    assert cost.ownerless == pytest.approx(1.7)
-    assert cost.outage == pytest.approx(2.105)
-    assert cost.failed == 22
+    assert "open stays" not in rules(late)
+    assert "open stays" in rules(reset)
 
 
-def test_alone_it_says_its_verdict_with_its_exit_code(tmp_path: Path) -> None:
+def run(path: Path | str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "tests.chaos.checker", str(path)],  # -S: nothing installed
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKER.parents[2],
+    )
+
+
+@pytest.mark.parametrize(
+    ("breaks", "code", "text"),
+    [
+        ((), 0, "all promises kept"),
+        ((epoch_falls,), 1, "broken promises: 1 of safety, 0 others"),
+        ((fails_without_a_fault,), 3, "broken promises: 0 of safety, 1 others"),
+        ((epoch_falls, fails_without_a_fault), 1, "broken promises: 1 of safety, 1 others"),
+    ],
+)
+def test_alone_it_says_its_verdict_with_its_exit_code(
+    tmp_path: Path, breaks: tuple[Callable[[list[Line]], None], ...], code: int, text: str
+) -> None:
     path = tmp_path / "history.jsonl"
-    broken = whole()
-    epoch_falls(broken)
+    lines = whole()
+    for one in breaks:
+        one(lines)
+    path.write_text("\n".join(json.dumps(line) for line in lines))
 
-    for lines, code, text in ((whole(), 0, "all promises kept"), (broken, 1, "broken promises")):
-        path.write_text("\n".join(json.dumps(line) for line in lines))
-        done = subprocess.run(
-            [sys.executable, "-S", str(CHECKER), str(path)],  # -S: nothing that is installed
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, text in done.stdout) == (code, True), done.stdout + done.stderr
+    done = run(path)
+
+    assert (done.returncode, text in done.stdout) == (code, True), done.stdout + done.stderr
 
 
 def test_without_a_history_it_says_how_it_is_used() -> None:
-    assert checker.main(["/nowhere"]) == 2
+    done = run("/nowhere")
+
+    assert (done.returncode, "usage: python -m tests.chaos.checker" in done.stderr) == (2, True)
+
+
+def test_it_imports_the_standard_library_and_itself_alone() -> None:
+    imported = set()
+    for path in CHECKER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module))
+
+    strange = {name for name in imported if not name.startswith("tests.chaos.checker")}
+    assert {name.partition(".")[0] for name in strange} <= sys.stdlib_module_names
