@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.chaos.live import watching
 from tests.chaos.live.clients import Clients
+from tests.chaos.live.looking import Lookout
 from tests.chaos.live.watching import Api, History, Watcher
 
 from vipa import __version__
@@ -74,6 +75,7 @@ class World:
         self._api = Api(self.kubeconfig)
         found = watching.watchers(self._api, history, NAMESPACE, SYSTEM)
         self._watchers: dict[str, Watcher] = {one.kind: one for one in found}
+        self._lookout = Lookout(self._api, history, f"/api/v1/namespaces/{NAMESPACE}/pods?limit=1")
         self._clients = Clients(
             history,
             image=docker("inspect", "--format={{.Config.Image}}", CONTROL_PLANE),
@@ -112,7 +114,7 @@ class World:
             f"-p={status}",
         ]
         self.kubectl("-n", NAMESPACE, *patch)
-        for one in self._watchers.values():
+        for one in (*self._watchers.values(), self._lookout):
             one.start()
         self.until(lambda: not self.unsettled(), "everything is at home")
         # Only now, so that the history does not begin with the failures of a cluster in the making.
@@ -125,15 +127,18 @@ class World:
         """Delete what was put up, say what is left, end the recording; once."""
         if self.history.closed:
             return
-        self.history.say("asked")
-        self._clients.stop()
-        # A pod on its way out may outlive this; what is on it is looked at before it goes.
-        self.kubectl("-n", NAMESPACE, "delete", "vipas,sysplexes", "--all", "--wait=true")
-        with contextlib.suppress(TimeoutError):  # the checker says it better
-            self.until(lambda: not self.left(), "nothing is left", within_s=20)
-        self.history.say("left", things=self.left())
-        for one in self._watchers.values():
-            one.end()
+        try:
+            self.history.say("asked")
+            # A pod on its way out may outlive this; what is on it is looked at before it goes.
+            self._clients.stop()
+            self.kubectl("-n", NAMESPACE, "delete", "vipas,sysplexes", "--all", "--wait=true")
+            # That it is taken away is promised, not how fast; a timeout the checker says better.
+            with contextlib.suppress(TimeoutError):
+                self.until(lambda: not self.left(), "nothing is left", within_s=90)
+            self.history.say("left", things=self.left())
+        finally:
+            for one in (*self._watchers.values(), self._lookout):
+                one.end()
         self.kubectl("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=120s")
         self.history.say("end")
         self.history.close()
