@@ -69,7 +69,7 @@ class Server:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
         app = web.Application()
-        app.router.add_get(PATH, self.serve)
+        app.router.add_route("*", PATH, self.serve)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

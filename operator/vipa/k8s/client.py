@@ -25,6 +25,7 @@ DEADLINE_S = 10.0
 # A steady difference below this is the resolution of the Date header, not a wrong clock.
 CLOCK_GRAIN_S = 2.0
 PASSING = (401, 404)
+TOO_LATE = "too late to begin"
 _until = contextvars.ContextVar("until", default=math.inf)
 
 
@@ -86,12 +87,28 @@ def _socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
 
 class _Request(aiohttp.ClientRequest):
     """Looks at the clock where nothing is left to wait for: a process may be frozen anywhere
-    between the decision to write and here, also while a connection is being made."""
+    between the decision to write and here, also while a connection is being made.
+
+    A request with a body is written, headers and all, by a task of its own, which may begin a
+    whole turn of the event loop after `send`: so the last look is there. From it to the socket no
+    other task runs, hence of all that is under way at most one request can still be caught between
+    the two by a freeze.
+    """
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        if time.monotonic() >= _until.get():
-            raise aiohttp.ClientError("too late to begin")
+        if _too_late():
+            raise aiohttp.ClientError(TOO_LATE)
         return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        if not _too_late():
+            await super().write_bytes(writer, conn, content_length)
+        elif conn.protocol is not None:  # else the connection is gone, and whoever waits knows
+            conn.protocol.set_exception(aiohttp.ClientError(TOO_LATE))
+
+
+def _too_late() -> bool:
+    return time.monotonic() >= _until.get()
 
 
 class Client:
