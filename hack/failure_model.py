@@ -37,6 +37,7 @@ DEPENDS = {
     "rolling-update": "maxSurge 1, and preStop longer than kube-proxy needs to follow",
     "operator-kill": "nothing: who serves needs no operator",
     "leader-freeze": "nothing",
+    "api-restart": "nothing: the operators keep what they decided until they see again",
     "control-plane-kill": "nothing: kube-proxy goes on with what it knows",
     "kube-proxy-restart": "kube-proxy, which writes its rules anew; stock has the same",
     "hand-edit": "the edit; what splits traffic is taken back within a second",

@@ -46,6 +46,7 @@ BOUNDS = {
     "rolling-update": GRACEFUL,
     "operator-kill": NOTHING,
     "leader-freeze": NOTHING,
+    "api-restart": NOTHING._replace(blinds=True),
     "control-plane-kill": NOTHING._replace(blinds=True),
     # It writes all of its rules anew when it starts; the stock Service beside ours has the same.
     # A move that it had not followed yet it follows when it is back.

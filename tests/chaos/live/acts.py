@@ -95,12 +95,17 @@ class LeaderNode:
         world.nodes.start(self._node)
 
 
+def kill_api(world: World) -> None:
+    """API server and etcd, without notice; the operators see them go and come back."""
+    # By name: what is called a container there changes with each restart.
+    world.nodes.inside(CONTROL_PLANE, "pkill", "-KILL", "-x", "kube-apiserver|etcd")
+
+
 def kill_control_plane(world: World) -> None:
     """API server, etcd and both operators, at once and without notice."""
     for _, uid, node in world.operators():
         world.nodes.signal(node, world.nodes.containers(node, uid), "SIGKILL")
-    # By name: what is called a container there changes with each restart.
-    world.nodes.inside(CONTROL_PLANE, "pkill", "-KILL", "-x", "kube-apiserver|etcd")
+    kill_api(world)
 
 
 def edit_by_hand(world: World) -> None:

@@ -22,7 +22,13 @@ from tests.chaos.live.watching import History
 RESULTS = world.ROOT / "build" / "chaos"
 BROKEN_OFF = checker.USAGE
 # What a class takes with its recovery on two cores, for the estimate alone.
-ABOUT_S = {"node-kill": 60, "leader-node-kill": 60, "control-plane-kill": 40, "drain": 20}
+ABOUT_S = {
+    "node-kill": 60,
+    "leader-node-kill": 60,
+    "api-restart": 40,
+    "control-plane-kill": 40,
+    "drain": 20,
+}
 
 
 def fresh() -> Path:

@@ -155,6 +155,7 @@ def every() -> dict[str, Fault]:
         _node("node-cut", "cut", "heal", acts.WORKER, stacks=sysa),
         _node("node-pause", "pause", "unpause", acts.WORKER, stacks=sysa),
         _node("zone-cut", "cut", "heal", acts.WORKER, acts.WORKER2, stacks=("sysa", "sysb")),
+        Fault(name="api-restart", cause=acts.kill_api),
         Fault(name="control-plane-kill", cause=acts.kill_control_plane),
         _node("node-kill", "kill", "start", acts.WORKER, stacks=sysa),
         _leader_node_kill(),
