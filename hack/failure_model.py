@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -16,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.chaos.checker import BOUNDS, SLOW_STOCK  # noqa: E402
+from tests.chaos.checker import BOUNDS, SLOW_STOCK, STOCK, Cost  # noqa: E402
 
 PAGE = ROOT / "docs" / "failure-model.md"
 MEASURED = ROOT / "tests" / "chaos" / "measured.json"
@@ -53,7 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     if not found:
         print(f"{PAGE}: has no place for the figures: {BEGIN} ... {END}")
         return 2
-    fresh = f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    rows = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
+    if wrong := list(strange(rows)):
+        print("\n".join(f"{MEASURED}: {one}" for one in wrong))
+        return 2
+    fresh = f"{head}{BEGIN}\n{table(rows)}\n{END}{tail}"
     if "--check" in arguments:
         if fresh != text:
             print(f"{PAGE} is not what was measured: run {Path(__file__).name}")
@@ -62,8 +67,23 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def table() -> str:
-    costs = json.loads(MEASURED.read_text()) if MEASURED.exists() else []
+def strange(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What cannot have been measured, so that a merge by hand is noticed."""
+    targets = Counter((row.get("history"), row.get("fault"), row.get("target")) for row in rows)
+    for number, row in enumerate(rows, 1):
+        if set(row) != {"history", *Cost._fields}:
+            yield f"row {number} has not the fields of a cost: {sorted(row)}"
+        elif row["fault"] not in BOUNDS:
+            yield f"row {number} is of no class that there is: {row['fault']}"
+        elif len({targets[row["history"], row["fault"], one] for one in (*VIPAS, STOCK)}) > 1:
+            yield f"row {number}: {row['history']} has not all targets of each {row['fault']}"
+    for name in SLOW_STOCK:
+        runs = [row for row in rows if row.get("fault") == name]
+        if runs and not any(row.get("patient") for row in runs):
+            yield f"{name}: nobody waited for the stock Service in any run"
+
+
+def table(costs: list[dict[str, Any]]) -> str:
     lines = [
         "| fault | no owner at most | measured | no service at most | measured | stock Service "
         "| runs | depends on |",
@@ -76,7 +96,7 @@ def table() -> str:
 def row(name: str, costs: list[dict[str, Any]]) -> Iterator[str]:
     bound = BOUNDS[name]
     ours = list(worst(name, costs))
-    stock = [cost for cost in costs if cost["fault"] == name and cost["target"] == "stock"]
+    stock = [cost for cost in costs if cost["fault"] == name and cost["target"] == STOCK]
     if name in SLOW_STOCK:  # only where somebody waited for it
         stock = [cost for cost in stock if cost["patient"]]
     yield name
