@@ -38,3 +38,20 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+
+{{/*
+An address of a range that a host may have: not the network's own, which is the first one of it. Of a
+single address, or of an IPv6 range that does not end in ::, the address as it is written.
+*/}}
+{{- define "sysplex-vipa.host" -}}
+{{- $address := splitList "/" . | first -}}
+{{- $single := or (eq . $address) (hasSuffix "/32" .) (hasSuffix "/128" .) -}}
+{{- if or $single (and (contains ":" $address) (not (hasSuffix "::" $address))) -}}
+{{ $address }}
+{{- else if contains ":" $address -}}
+{{ $address }}1
+{{- else -}}
+{{- $bytes := splitList "." $address -}}
+{{ initial $bytes | join "." }}.{{ last $bytes | atoi | add1 }}
+{{- end -}}
+{{- end }}
