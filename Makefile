@@ -79,11 +79,11 @@ EVERYWHERE := $(addprefix tests/rehearsals/,tc01-simple-takeover.yaml tc02-secon
   tc13-primary-arrives-after-activation.yaml tc14-takeback-immediate.yaml tc72-scope.yaml \
   tc73-static.yaml takeback-manual.yaml move-once.yaml)
 rehearse-kind: kind ## a dozen rehearsals in all three engines, also on real kubelets
-	$(BIN)/vipa rehearse -q $(EVERYWHERE)
+	$(BIN)/vipa rehearse -q --no-skips $(EVERYWHERE)
 	hack/controlplane up everywhere >/dev/null && hack/controlplane install everywhere >/dev/null
-	$(BIN)/vipa rehearse -q -e cluster --kubeconfig build/controlplane/everywhere/kubeconfig $(EVERYWHERE); \
+	$(BIN)/vipa rehearse -q --no-skips -e cluster --kubeconfig build/controlplane/everywhere/kubeconfig $(EVERYWHERE); \
 	  code=$$?; hack/controlplane down everywhere; exit $$code
-	hack/kind rehearsals >/dev/null && eval "$$(hack/kind env)" && $(BIN)/vipa rehearse -e kind $(EVERYWHERE)
+	hack/kind rehearsals >/dev/null && eval "$$(hack/kind env)" && $(BIN)/vipa rehearse -e kind --no-skips $(EVERYWHERE)
 
 chaos-bounds: kind ## measure for docs/failure-model.md, for hours; goes on where it was ended (FAULT=...)
 	$(BIN)/python -m tests.chaos.live.bounds $(FAULT)

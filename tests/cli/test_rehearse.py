@@ -55,6 +55,23 @@ def test_something_did_not(vipa: Vipa, held: str, failed: str) -> None:
     assert vipa("rehearse", str(Path(held).parent)).code == 1
 
 
+def test_a_skipped_file_is_no_failure_unless_none_may_be_skipped(
+    vipa: Vipa, held: str, failed: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "elsewhere.yaml"
+    text = FILE.replace("OWNER", "sysb").replace("takeover", "elsewhere")
+    path.write_text(text.replace("\n", "\nengines: [kind]\n", 1))
+    skipped = str(path)
+
+    assert vipa("rehearse", held, skipped).code == 0
+    ran = vipa("rehearse", "--no-skips", held, skipped)
+    ran.refused(1, "1 skipped, and --no-skips allows none")
+    assert "1 held, 0 failed, 1 skipped" in ran.out
+    assert vipa("rehearse", "--no-skips", held).code == 0
+    assert vipa("rehearse", "--no-skips", failed, skipped).code == 1
+    assert vipa("rehearse", "--no-skips", skipped, "/nix.yaml").code == 2
+
+
 def test_json_and_junit(vipa: Vipa, held: str, failed: str) -> None:
     assert json.loads(vipa("rehearse", held, "-o", "json").out)
     ran = vipa("rehearse", failed, "-o", "junit")

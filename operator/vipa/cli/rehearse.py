@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vipa.cli.options import AllowedOption, Place, check_kubeconfig
-from vipa.cli.problems import MisuseError, say
+from vipa.cli.problems import FOUND, OK, MisuseError, say
 from vipa.core.snapshot import Allowed, Settings
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Stage:
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Tell the steps of what did not hold only.")
 ]
+NoSkipsOption = Annotated[
+    bool, typer.Option("--no-skips", help="Exit code 1 also if the engine had to skip a file.")
+]
 
 
 def rehearse(
@@ -70,6 +73,7 @@ def rehearse(
     stage: Stage,
     output: ReportOption = Report.TEXT,
     quiet: QuietOption = False,
+    no_skips: NoSkipsOption = False,
 ) -> None:
     """Run rehearsals: given these objects, when this fails, then this holds.
 
@@ -88,7 +92,11 @@ def rehearse(
         typer.echo(outcome.text(verbose=not quiet), nl=False)
     else:
         typer.echo(outcome.json() if output is Report.JSON else outcome.junit())
-    raise typer.Exit(outcome.exit_code)
+    # A list of files that an engine is meant to run would else shrink without anybody noticing.
+    skipped = sum(bool(result.skipped) for result in outcome.results) if no_skips else 0
+    if skipped:
+        say(f"error: {skipped} skipped, and --no-skips allows none")
+    raise typer.Exit(outcome.exit_code or (FOUND if skipped else OK))
 
 
 def _model(stage: Stage) -> Engine:
