@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.chaos import checker  # noqa: E402
-from tests.chaos.live import acts, campaign, faults, world  # noqa: E402
-from tests.chaos.live.watching import History  # noqa: E402
+from tests.chaos.live import acts, campaign, environment, faults, world  # noqa: E402
+from tests.chaos.live.recording import History  # noqa: E402
 
 TOOK: list[tuple[str, float]] = []
 
@@ -61,7 +61,7 @@ def image() -> str:
 def main() -> int:
     began = time.monotonic()
     prepare()
-    world.enter_environment()
+    environment.enter()
     history = History(campaign.RESULTS / "demo.jsonl")
     history.say("run", chains=world.CHAINS, seed=None, faults=["node-kill"])
     scene = world.World(history)

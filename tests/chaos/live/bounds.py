@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tests.chaos import checker
-from tests.chaos.live import campaign, faults, world
+from tests.chaos.live import campaign, environment, faults
 
-MEASURED = world.ROOT / "tests" / "chaos" / "measured.json"
+MEASURED = environment.ROOT / "tests" / "chaos" / "measured.json"
 FOLDER = campaign.RESULTS / "bounds"
 TIMES, PATIENT_TIMES = 20, 3
 Row = dict[str, Any]

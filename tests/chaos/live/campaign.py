@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos import checker
-from tests.chaos.live import acts, faults, world
-from tests.chaos.live.watching import History
+from tests.chaos.live import acts, environment, faults, world
+from tests.chaos.live.recording import History
 
-RESULTS = world.ROOT / "build" / "chaos"
+RESULTS = environment.ROOT / "build" / "chaos"
 BROKEN_OFF = checker.USAGE
 # What a class takes with its recovery on two cores, for the estimate alone.
 ABOUT_S = {
@@ -42,7 +42,7 @@ def stage(path: Path, names: Sequence[str], seed: int | None = None) -> Iterator
     history = History(path)
     history.say("run", chains=world.CHAINS, seed=seed, faults=list(names))
     try:
-        world.enter_environment()
+        environment.enter()
         scene = world.World(history)
         try:
             scene.put_up()

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.chaos.live.watching import History
+from tests.chaos.live.recording import History
 
 
 class Clients:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import threading
 
-from tests.chaos.live.watching import Api, History
+from tests.chaos.live.api import Api
+from tests.chaos.live.recording import History
 
 EVERY_S = 0.5
 

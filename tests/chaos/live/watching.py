@@ -1,103 +1,30 @@
-"""The recorder: what the API server says and what clients saw, as one file of JSON lines.
+"""What the API server says of records, pods, nodes and the Lease, written down as it changes.
 
 Nothing of the product is used, so that a wrong reader of records cannot agree with a wrong writer
-of them. Every line has `t`, seconds since 1970 by this machine's clock, and `kind`.
+of them.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import json
-import ssl
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TextIO
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable
+from urllib.parse import quote
 
-import yaml
+from tests.chaos.live.api import Api, Raw
+from tests.chaos.live.recording import History
 
-Raw = dict[str, Any]
 Project = Callable[[Raw, bool], "Raw | None"]
-SILENT_S = 5.0  # a watch sends nothing for so long: ask anew, the server may be gone
 GROUP = "sysplex.dev"
-
-
-class History:
-    """The file; lines of many threads, one at a time."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file: TextIO = path.open("w")
-        self._lock = threading.Lock()
-
-    def say(self, kind: str, **fields: Any) -> None:
-        self.take(json.dumps({"t": time.time(), "kind": kind, **fields}))
-
-    def take(self, line: str) -> None:
-        with self._lock:
-            if not self._file.closed:
-                self._file.write(line.rstrip("\n") + "\n")
-
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
-    def flush(self) -> None:
-        with self._lock:
-            self._file.flush()
-
-    def close(self) -> None:
-        with self._lock:
-            self._file.close()
-
-
-class Api:
-    """Just enough of a client: certificates out of a kubeconfig, one connection a call."""
-
-    def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._place = urlsplit(cluster["server"]).netloc
-        data = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=data)
-        with tempfile.NamedTemporaryFile("wb") as file:
-            for key in ("client-certificate-data", "client-key-data"):
-                file.write(base64.b64decode(user[key]))
-            file.flush()
-            self._tls.load_cert_chain(file.name)
-
-    def get(self, path: str) -> Raw:
-        answer: Raw = json.loads(b"".join(self._lines(path, timeout_s=10)))
-        return answer
-
-    def watch(self, path: str, version: str) -> Iterator[Raw]:
-        """Until the server ends it, an error, or silence."""
-        sign = "&" if "?" in path else "?"
-        ask = f"{path}{sign}watch=true&allowWatchBookmarks=true&resourceVersion={version}"
-        for line in self._lines(ask, timeout_s=SILENT_S):
-            yield json.loads(line)
-
-    def _lines(self, path: str, *, timeout_s: float) -> Iterator[bytes]:
-        asked = http.client.HTTPSConnection(self._place, timeout=timeout_s, context=self._tls)
-        with contextlib.closing(asked):
-            asked.request("GET", path)
-            reply = asked.getresponse()
-            if reply.status != 200:
-                raise ConnectionError(f"{path}: {reply.status}")
-            yield from reply
 
 
 class Watcher(threading.Thread):
     """Follows one kind; a change of what `project` makes of an object is a line.
 
-    After each gap everything is listed anew: what came and went in the gap is not seen, and the
-    line `blind` says when that was.
+    After each gap everything is listed anew: what came and went in the gap is not seen. When that
+    was says the lookout.
     """
 
     def __init__(self, api: Api, history: History, kind: str, path: str, project: Project) -> None:
@@ -110,12 +37,10 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self._over.is_set():
-            began = time.time()
             try:
                 self._follow()
             except (OSError, http.client.HTTPException, ValueError):
                 self._over.wait(0.05)
-                self._history.say("blind", what=self.kind, since=began)
 
     def end(self) -> None:
         self._over.set()

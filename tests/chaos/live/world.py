@@ -5,26 +5,24 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shlex
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tests.chaos.live import watching
+from tests.chaos.live.api import Api, Raw
 from tests.chaos.live.clients import Clients
+from tests.chaos.live.environment import ROOT, docker, program
 from tests.chaos.live.looking import Lookout
-from tests.chaos.live.watching import Api, History, Watcher
+from tests.chaos.live.recording import History
+from tests.chaos.live.watching import Watcher
 
 from vipa import __version__
-from vipa.rehearsal import kindnodes
 from vipa.rehearsal.kindnodes import Nodes
 
-ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 IMAGE = f"sysplex-vipa:{__version__}"
 NAMESPACE, SYSTEM = "chaos", "sysplex-system"
@@ -35,33 +33,6 @@ HOMES = {"sysa": "sysplex-worker", "sysb": "sysplex-worker2", "sysc": "sysplex-w
 CONTROL_PLANE = "sysplex-control-plane"
 SETTLES_WITHIN_S = 180.0
 QUIET_S, SERVED_S, LEADS_S = 1.0, 3.0, 3.0
-Raw = dict[str, Any]
-
-
-def hack_kind(*arguments: str) -> str:
-    """Run hack/kind, its progress on our stderr; what it printed."""
-    command = [sys.executable, str(ROOT / "hack" / "kind"), *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def enter_environment() -> None:
-    """docker and kubectl of the cluster, for everything that we start from here on."""
-    for line in hack_kind("env").splitlines():
-        name, _, value = line.removeprefix("export ").partition("=")
-        os.environ[name] = shlex.split(value)[0]
-
-
-def docker(*arguments: str) -> str:
-    """Run docker of the environment; what it printed."""
-    return kindnodes.docker(arguments)
-
-
-def program(name: str) -> str:
-    """kubectl or helm, as the clone has built them."""
-    what = "tools" if name == "helm" else "binaries"
-    command = [sys.executable, str(ROOT / "hack" / "controlplane"), what]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return str(Path(shown.strip().splitlines()[-1]) / name)
 
 
 class World:
@@ -75,7 +46,8 @@ class World:
         self._api = Api(self.kubeconfig)
         found = watching.watchers(self._api, history, NAMESPACE, SYSTEM)
         self._watchers: dict[str, Watcher] = {one.kind: one for one in found}
-        self._lookout = Lookout(self._api, history, f"/api/v1/namespaces/{NAMESPACE}/pods?limit=1")
+        lookout = Lookout(self._api, history, f"/api/v1/namespaces/{NAMESPACE}/pods?limit=1")
+        self._recorders: tuple[Watcher | Lookout, ...] = (*found, lookout)
         self._clients = Clients(
             history,
             image=docker("inspect", "--format={{.Config.Image}}", CONTROL_PLANE),
@@ -114,7 +86,7 @@ class World:
             f"-p={status}",
         ]
         self.kubectl("-n", NAMESPACE, *patch)
-        for one in (*self._watchers.values(), self._lookout):
+        for one in self._recorders:
             one.start()
         self.until(lambda: not self.unsettled(), "everything is at home")
         # Only now, so that the history does not begin with the failures of a cluster in the making.
@@ -137,7 +109,7 @@ class World:
                 self.until(lambda: not self.left(), "nothing is left", within_s=90)
             self.history.say("left", things=self.left())
         finally:
-            for one in (*self._watchers.values(), self._lookout):
+            for one in self._recorders:
                 one.end()
         self.kubectl("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=120s")
         self.history.say("end")
