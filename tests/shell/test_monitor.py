@@ -13,7 +13,7 @@ from tests.builders import NOW, key, node, pod, world
 
 from vipa.core.cluster import Key, Pod
 from vipa.core.inventory import Object
-from vipa.core.probing import Answer
+from vipa.core.probing import Answer, Tally
 from vipa.core.resources import Monitor, Probe, Sysplex
 from vipa.core.snapshot import Settings
 from vipa.shell import flights
@@ -172,12 +172,44 @@ def test_answer_for_a_pod_that_is_gone_or_replaced_is_dropped() -> None:
         await scene.go(2.0)
         sysa, sysb = (scene.store.world.pods[key(name)] for name in ("sysa", "sysb"))
         scene.store.change(sysa, gone=True)
-        scene.store.change(replace(sysb, uid="another"))
+        scene.store.change(replace(sysb, uid="another", ready=False))
         await scene.turn()
         assert scene.open == {A: [], B: []}  # nobody waits for them any more
         await scene.go(2.0)
         await scene.answer(B)
         assert scene.store.told == [("sysb", "")]
+        await scene.prober.stop()
+
+    played(play())
+
+
+def test_pod_that_becomes_ready_and_was_never_heard_is_asked_out_of_turn_once() -> None:
+    async def play() -> None:
+        scene = Scene()
+        newcomer = pod("sysc", "n3", "10.1.0.3", ready=False)
+        scene.store.change(newcomer)
+        await scene.turn()
+        assert scene.asked == []
+        for _ in range(2):
+            scene.store.change(replace(newcomer, ready=True))
+            await scene.answer("10.1.0.3")
+        assert [ip for ip, _, _ in scene.asked] == ["10.1.0.3"]
+        await scene.go(2.0)
+        assert [ip for ip, _, _ in scene.asked].count("10.1.0.3") == 2  # its own turn is as it was
+        await scene.prober.stop()
+
+    played(play())
+
+
+def test_pod_that_is_known_to_answer_waits_for_its_turn_when_it_is_ready_again() -> None:
+    async def play() -> None:
+        scene = Scene()
+        sysa = scene.store.world.pods[key("sysa")]
+        scene.store.memory.tallies[sysa.uid] = Tally(silent=False, confirmed=True)
+        scene.store.change(replace(sysa, ready=False))
+        scene.store.change(sysa)
+        await scene.turn()
+        assert scene.asked == []
         await scene.prober.stop()
 
     played(play())

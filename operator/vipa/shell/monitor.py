@@ -92,6 +92,7 @@ class Prober:
         """An object changed, or is gone; the store knows it already."""
         if isinstance(thing, Pod):
             self._pod(thing, gone=gone)
+            self._hurry(thing.key)
         elif isinstance(thing, Sysplex):
             self._sysplex(thing.key, None if gone else thing.monitor)
 
@@ -122,6 +123,16 @@ class Prober:
         if first:
             self.on_asking(True)
             self._beat()
+
+    def _hurry(self, key: Key) -> None:
+        """Ask a pod out of turn once, when it is Ready and nobody has heard of it: a rollout ends
+        the pod before as soon as that, and would find no successor for up to an interval."""
+        pod, target = self._store.world.pods.get(key), self._schedule.get(key)
+        if pod is None or target is None or target.busy or target.hurried or not pod.ready:
+            return
+        target.hurried = True
+        if monitors.unheard(self._store.snapshot(), pod):
+            self._flights.begin(target, self._clock())
 
     def _drop(self, pod: Key) -> None:
         old = self._schedule.drop(pod)

@@ -24,7 +24,7 @@ class Target:
     """A pod at an address, to be asked so. All times are monotonic seconds.
 
     `allowed`: how late its probes may be. `busy`: a probe is in flight or waits for its turn.
-    `current` False: not to be asked any more.
+    `hurried`: it was Ready once, and was asked then if nobody had heard of it. `current` False: not to be asked any more.
     """
 
     pod: Key
@@ -35,6 +35,7 @@ class Target:
     allowed: Allowance
     due: float = 0.0
     busy: bool = False
+    hurried: bool = False
     current: bool = field(default=True)
 
     def asks_as(self, other: Target) -> bool:
