@@ -25,7 +25,8 @@ class Judged:
 
 
 def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> Judged:
-    """Verdicts on these stacks, and on those whose verdict was held in the same groups.
+    """Verdicts on these stacks, and on those in doubt in the same groups: what is found out about
+    one stack may be the word that another one waits for.
 
     Stacks that become Active in one round get their numbers in order of name.
     """
@@ -34,23 +35,46 @@ def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> Judged:
     for plex in groups:
         if (held := memory.holding.get(plex.key)) is not None:
             wanted |= held.stacks
-    still = {uid for uid in memory.believed if (t := memory.tallies.get(uid)) and t.silent}
+        wanted |= memory.doubted.get(plex.key, frozenset())
+    still = frozenset(uid for uid in memory.believed if (t := memory.tallies.get(uid)) and t.silent)
     seen = replace(snapshot, memory=replace(memory, believed=still))
     verdicts = {key: membership.judge(seen, key, memory.verdicts.get(key)) for key in wanted}
-    beliefs = {}
-    for plex in groups:
-        mine = {key for key in wanted if _group(seen, key) == plex.key}
-        known = memory.silent.get(plex.key)
-        mine |= known.stacks if known is not None else set()
-        beliefs[plex.key] = guard.look(
-            seen, plex, mine, lambda key: verdicts.get(key) or ownership.judgement(seen, key)
-        )
-        still |= beliefs[plex.key].believed
-    after = replace(snapshot, memory=replace(memory, believed=still))
-    for plex in groups:
-        _believe(after, beliefs[plex.key], verdicts)
+    believed, beliefs = _decide(seen, groups, wanted, verdicts)
     joins = _join(snapshot, verdicts)
-    return Judged(verdicts=verdicts, joins=joins, believed=frozenset(still), beliefs=beliefs)
+    return Judged(verdicts=verdicts, joins=joins, believed=believed, beliefs=beliefs)
+
+
+def _decide(
+    seen: Snapshot, groups: list[Sysplex], wanted: set[Key], verdicts: dict[Key, Judgement]
+) -> tuple[frozenset[str], dict[Key, Belief]]:
+    """What the guard believes, until nothing more follows from it: a pod that serves in the place
+    of a silent one is a witness at once, and not only when somebody looks again.
+
+    It ends: each time at least one more pod is believed.
+    """
+    while True:
+        beliefs = {plex.key: _look(seen, plex, wanted, verdicts) for plex in groups}
+        news = frozenset().union(*(belief.believed for belief in beliefs.values()))
+        news -= frozenset(seen.memory.believed)
+        seen = replace(seen, memory=replace(seen.memory, believed=seen.memory.believed | news))
+        for key in {pod.stack_key for uid in news if (pod := seen.world.pod_of(uid))}:
+            verdicts[key] = membership.judge(seen, key, seen.memory.verdicts.get(key))
+        if not news:
+            break
+    for belief in beliefs.values():
+        _look_again(belief, verdicts)
+    return frozenset(seen.memory.believed), beliefs
+
+
+def _look(
+    seen: Snapshot, plex: Sysplex, wanted: set[Key], verdicts: dict[Key, Judgement]
+) -> Belief:
+    mine = {key for key in wanted if _group(seen, key) == plex.key}
+    known = seen.memory.silent.get(plex.key)
+    mine |= known.stacks if known is not None else set()
+    return guard.look(
+        seen, plex, mine, lambda key: verdicts.get(key) or ownership.judgement(seen, key)
+    )
 
 
 def _groups(snapshot: Snapshot, stacks: Iterable[Key]) -> list[Sysplex]:
@@ -68,11 +92,8 @@ def _group(snapshot: Snapshot, stack: Key) -> Key:
     return Key(stack.namespace, name)
 
 
-def _believe(after: Snapshot, belief: Belief, verdicts: dict[Key, Judgement]) -> None:
-    """Judge those again whose silence is believed now, and say when to look at the others."""
-    pods = [pod for uid in belief.believed if (pod := after.world.pod_of(uid)) is not None]
-    for key in {pod.stack_key for pod in pods}:
-        verdicts[key] = membership.judge(after, key, after.memory.verdicts.get(key))
+def _look_again(belief: Belief, verdicts: dict[Key, Judgement]) -> None:
+    """Say when to look at those in doubt although nothing happens."""
     for key in belief.again & verdicts.keys():
         dues = [due for due in (verdicts[key].due, belief.due) if due is not None]
         verdicts[key] = verdicts[key]._replace(due=min(dues, default=None))
@@ -113,8 +134,11 @@ def remember(memory: Memory, judged: Judged) -> None:
     memory.believed = judged.believed
     for plex, belief in judged.beliefs.items():
         memory.holding.pop(plex, None)
+        memory.doubted.pop(plex, None)
         memory.silent.pop(plex, None)
         if belief.holding is not None:
             memory.holding[plex] = belief.holding
+        if belief.again:
+            memory.doubted[plex] = belief.again
         if belief.owners is not None:
             memory.silent[plex] = belief.owners

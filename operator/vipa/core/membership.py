@@ -18,7 +18,8 @@ from vipa.core.snapshot import Snapshot
 def serving(
     snapshot: Snapshot, key: Key, pods: list[Pod], last: Before
 ) -> tuple[Verdict, Pod | None]:
-    """The incarnation that serves: the one that did, as long as it is healthy; else the oldest.
+    """The incarnation that serves, or waits to: the one that did, while it is healthy; else the
+    oldest.
 
     After a gap the oldest healthy one serves, unless a record still names another: a kept last
     owner still serves, and an owner written just before a restart is known by its record alone.
@@ -26,7 +27,7 @@ def serving(
     found = [(monitor.healthy(snapshot, pod), pod) for pod in pods]
     healthy = [(verdict, pod) for verdict, pod in found if verdict.eligible]
     if healthy:
-        if last.phase in (Phase.ACTIVE, Phase.LEFT):
+        if last.phase in (Phase.ACTIVE, Phase.LEFT, Phase.JOINING):
             for verdict, pod in healthy:
                 if pod.uid == last.uid:
                     return verdict, pod
@@ -91,10 +92,10 @@ def _member(
     reason = ""
     if found.serving is not None and left:
         text = f"stack {name} has left the group: membership is Left"
-        verdict = Verdict(Candidate.LEFT, text)
+        verdict = _out(text, found.health)
     elif found.serving is not None and expelled:
         text = f"the monitor expelled stack {name}; vipa join {name} lets it join again"
-        verdict, reason = Verdict(Candidate.LEFT, text), monitor.AUTONOMICS
+        verdict, reason = _out(text, found.health), monitor.AUTONOMICS
     failed = last.phase is Phase.ACTIVE and not verdict.eligible and not left
     spec = plex.damping if plex is not None else None
     damped = damping.after(spec, last.damping, now, failed=failed, joined=joined)
@@ -108,6 +109,13 @@ def _member(
     found = found._replace(damping=damped, expelled_since=expelled, healthy_at=healthy_at)
     delay = plex.join_delay if plex is not None and last.phase is not Phase.ACTIVE else 0.0
     return _waiting(snapshot, name, delay, found._replace(verdict=verdict, reason=reason))
+
+
+def _out(text: str, health: Verdict) -> Verdict:
+    """Out of the group, and what is wrong with its pod: a fresh operator reads here whether it
+    answers."""
+    wrong = "" if health.eligible else f"{monitor.BESIDES}{health.message}"
+    return Verdict(Candidate.LEFT, text + wrong)
 
 
 def _expelled(

@@ -17,6 +17,7 @@ def copied(memory: Memory) -> Memory:
         tallies=dict(memory.tallies),
         renewed=dict(memory.renewed),
         holding=dict(memory.holding),
+        doubted=dict(memory.doubted),
         silent=dict(memory.silent),
         behind=dict(memory.behind),
         records=dict(memory.records),
@@ -55,4 +56,5 @@ def adopt(memory: Memory) -> None:
     memory.tallies.clear()
     memory.believed = frozenset()
     memory.holding.clear()
+    memory.doubted.clear()
     memory.silent.clear()

@@ -15,12 +15,20 @@ from vipa.core.resources import Monitor, OnUnresponsive, Phase
 from vipa.core.snapshot import Snapshot
 
 AUTONOMICS = "Autonomics"
-# With one of these as its reason a stack answered, or nobody has ever doubted it.
-ANSWERED = (Candidate.ELIGIBLE, Candidate.LEFT, Candidate.QUARANTINED, Candidate.JOINING)
-SILENT = (Candidate.UNRESPONSIVE, AUTONOMICS)
-# Read back from Stack.status.message: there is no other word for it in the API, and one answer is
-# enough for such a pod.
+# With one of these as its reason a stack answered, or nobody has ever doubted it, unless the
+# message goes on to say what is wrong besides.
+ANSWERED = (
+    Candidate.ELIGIBLE,
+    Candidate.LEFT,
+    Candidate.QUARANTINED,
+    Candidate.JOINING,
+    AUTONOMICS,
+)
+# All are read back from Stack.status.message: there is no other word for it in the API. Of a pod
+# that has never answered one answer is enough.
 NEVER = "has not answered the monitor yet"
+SILENT = "does not answer the monitor"
+BESIDES = "; besides, "
 
 
 def of(snapshot: Snapshot, pod: Pod) -> Monitor | None:
@@ -41,14 +49,34 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
         return known
     last = _last(snapshot, pod)
     if last.uid == pod.uid and last.phase is not Phase.ABSENT and NEVER not in last.message:
-        silent = last.reason in SILENT or _lost_since(snapshot, pod, last.since)
-        if silent:
-            return Tally(
-                silent=True, needs=monitor.success_threshold, adopted=last.message or last.reason
-            )
-        if last.reason in ANSWERED:
+        said = _adopted(last)
+        if not said and _lost_since(snapshot, pod, last.since):
+            said = f"{_subject(pod)} {SILENT}, as a record tells"
+        if said:
+            return Tally(silent=True, needs=monitor.success_threshold, adopted=said)
+        if said is not None:
             return Tally(silent=False)
     return Tally(silent=True)
+
+
+def _adopted(last: Before) -> str | None:
+    """What the last verdict says of the silence of its pod, in its words: empty where it says that
+    the pod answers, None where it says neither.
+
+    Whoever is out of the group is told so first, and what is wrong with the pod besides.
+    """
+    said = last.message
+    if last.reason in ANSWERED:
+        _, wrong, said = said.partition(BESIDES)
+        if not wrong:
+            return ""
+    if last.reason == Candidate.UNRESPONSIVE:
+        return said or last.reason
+    return said if SILENT in said else None
+
+
+def _subject(pod: Pod) -> str:
+    return f"pod {pod.key.name} on node {pod.node}"
 
 
 def _last(snapshot: Snapshot, pod: Pod) -> Before:
@@ -95,6 +123,12 @@ def silence(snapshot: Snapshot, pod: Pod) -> Tally | None:
     return found if found.silent else None
 
 
+def unheard(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether nobody knows yet if this pod answers."""
+    found = silence(snapshot, pod)
+    return found is not None and not found.adopted and not found.confirmed and found.turned is None
+
+
 def is_suspect(snapshot: Snapshot, pod: Pod) -> bool:
     """Found silent by this observer while its stack was Active, and nobody has decided yet whether
     to believe it. A stack that is out already does not come in by a doubt."""
@@ -105,6 +139,9 @@ def is_suspect(snapshot: Snapshot, pod: Pod) -> bool:
         snapshot.world.stacks.get(pod.stack_key),
         snapshot.memory.verdicts.get(pod.stack_key),
     )
+    # Who is told to leave does so whatever is believed of it.
+    if stack is not None and stack.left:
+        return False
     if before(stack, judged, snapshot.now, snapshot.clock).phase is not Phase.ACTIVE:
         return False
     return pod.uid not in snapshot.memory.believed
@@ -118,13 +155,13 @@ def healthy(snapshot: Snapshot, pod: Pod) -> Verdict:
     asking, silent = of(snapshot, pod), silence(snapshot, pod)
     if asking is None or silent is None:
         return found
-    if silent.adopted and not silent.confirmed:
-        return Verdict(Candidate.UNRESPONSIVE, silent.adopted)
-    text = f"does not answer the monitor: {silent.message}"
-    if silent.turned is None and not silent.confirmed:
+    text = f"{SILENT}: {silent.message}"
+    if unheard(snapshot, pod):
         text = NEVER
+    elif silent.adopted and not silent.confirmed:
+        text = silent.adopted.removeprefix(f"{_subject(pod)} ")
     if asking.on_unresponsive is OnUnresponsive.REPORT:
         return found._replace(message=f"{found.message}; it {text} (only reported)")
     if is_suspect(snapshot, pod):
         return found._replace(message=f"{found.message}; it {text} (not believed yet)")
-    return Verdict(Candidate.UNRESPONSIVE, f"pod {pod.key.name} on node {pod.node} {text}")
+    return Verdict(Candidate.UNRESPONSIVE, f"{_subject(pod)} {text}")

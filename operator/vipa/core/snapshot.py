@@ -78,8 +78,9 @@ class Memory:
 
     `tallies`: what probes say, by pod uid. `renewed`: when a node's kubelet Lease was last seen to
     change, by node, on the clock of `Snapshot.clock`. `believed`: the uids of silent pods whose
-    silence was believed. `holding` and `silent`: by Sysplex. `behind`: groups whose probes come too
-    late to count, and why, in words.
+    silence was believed. `holding`, `doubted` and `silent`: by Sysplex. `doubted`: stacks to be
+    judged again whenever one of the group is. `behind`: groups whose probes come too late to count,
+    and why, in words.
     """
 
     verdicts: dict[Key, Judgement] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Memory:
     renewed: dict[str, float] = field(default_factory=dict)
     believed: Set[str] = frozenset()
     holding: dict[Key, Holding] = field(default_factory=dict)
+    doubted: dict[Key, Set[Key]] = field(default_factory=dict)
     silent: dict[Key, SilentOwners] = field(default_factory=dict)
     behind: dict[Key, str] = field(default_factory=dict)
     records: dict[str, Remembered] = field(default_factory=dict)
