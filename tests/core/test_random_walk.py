@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -24,6 +25,7 @@ from vipa.core.cluster import Key
 from vipa.core.inventory import Inventory, Object
 from vipa.core.probing import Tally
 from vipa.core.record import Record
+from vipa.core.resources import Phase
 from vipa.core.scope import Scope, absorb, everything, of_stack
 from vipa.core.snapshot import Memory, Snapshot
 from vipa.rehearsal import invariants, proofs, remembering
@@ -284,7 +286,10 @@ class Increment:
         )
         self.hear(model.memory.tallies, model.memory.renewed, snapshot)
         for key, verdict in self.memory.verdicts.items():
-            if verdict.due is not None and verdict.due <= snapshot.clock + 1e-6:
+            # The end of a quarantine is a whole second of the API server's clock: it may have come
+            # although the time until it, as it was counted before, is not over.
+            quarantined = verdict.phase is Phase.QUARANTINED
+            if quarantined or (verdict.due is not None and verdict.due <= snapshot.clock + 1e-6):
                 self.scope.add(of_stack(self.world, key))
         judged = judging.judge(snapshot, self.scope.stacks)
         for key in judging.others(snapshot, self.scope.stacks, judged):
@@ -385,19 +390,17 @@ class Walk(RuleBasedStateMachine):
 
     @rule(lost=st.booleans())
     def restart(self, lost: bool) -> None:
-        self.changed = any(one.due is not None for one in self.model.memory.verdicts.values())
         memory = self.model.memory
-        doubts = {uid for uid, tally in memory.tallies.items() if tally.silent} - memory.believed
+        self.changed = any(one.due is not None for one in memory.verdicts.values())
+        # Whoever is silent may answer whoever asks first, and what is doubted is in messages alone.
+        self.changed |= any(tally.silent for tally in memory.tallies.values())
         self.increment.restart()
         if lost:
             self.model.lose_leader()
         else:
             self.model.restart()
         if not self.changed:
-            # What is doubted and not acted on is in messages alone, and goes with whoever doubts.
-            said = self.model.observe().actions
-            found = [one for one in said if "Status" not in one] if doubts else said
-            assert not found, said
+            assert self.model.observe().actions == ()
         self.look()
 
     def step(self, todo: list[Verb]) -> None:
@@ -448,7 +451,7 @@ Walk.TestCase.settings = settings(
     database=None,
     derandomize="VIPA_WALK_STEPS" not in os.environ,
     suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate,) if "VIPA_WALK_STEPS" in os.environ else tuple(Phase),
+    phases=(Hypothesis.generate,) if "VIPA_WALK_STEPS" in os.environ else tuple(Hypothesis),
     report_multiple_bugs=False,
 )
 # Half a minute on a machine of its own; what it may take on a busy one is no property of the core.

@@ -150,6 +150,8 @@ def witnessed(after: Observation, vipa: Vipa) -> Iterator[str]:
         return
     if status.reason not in (Candidate.UNRESPONSIVE, AUTONOMICS):
         return
+    if all(one.stack != old.owner for one in vipa.status.chain):
+        return  # no ranking names it any more: it goes by an administrator's word
     if new.last_move is None or new.last_move.reason != Cause.OWNER_FAILED:
         return
     if after.heard.get(new.owner_uid, -math.inf) <= silent:
