@@ -24,7 +24,8 @@ class Target:
     """A pod at an address, to be asked so. All times are monotonic seconds.
 
     `allowed`: how late its probes may be. `busy`: a probe is in flight or waits for its turn.
-    `hurried`: it was Ready once, and was asked then if nobody had heard of it. `current` False: not to be asked any more.
+    `hurried`: it was Ready once, and was asked then if nobody had heard of it. `current` False: not
+    to be asked any more.
     """
 
     pod: Key
