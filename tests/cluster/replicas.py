@@ -61,10 +61,12 @@ class Pair:
         return next(one for one in self.replicas if one is not leader)
 
     def rest(self) -> None:
-        """Both run, one leads, nothing hangs any more."""
+        """Both run, one leads, nothing hangs any more; also after a test that broke off."""
         for one in self.replicas:
             one.proxy.clear()
-            if not one.operator.running:
+            if one.operator.running:
+                one.operator.thaw()
+            else:
                 one.operator.start()
         eventually(lambda: [one for one in self.replicas if one.leads])
         eventually(lambda: self.leader.metric("sysplex_leader") == 1.0)
