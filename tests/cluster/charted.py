@@ -41,7 +41,7 @@ class Helm:
         file = self._folder / "values.yaml"
         file.write_text(yaml.safe_dump({**ADDRESSES, **values}))
         where = ("--namespace", NAMESPACE, "--create-namespace", "--values", str(file))
-        waiting = () if "--dry-run=server" in more else ("--wait", "--timeout=60s")
+        waiting = () if "--dry-run=server" in more else ("--wait", "--timeout=120s")
         return self.run(verb, RELEASE, str(chart), *where, *waiting, *more)
 
     def previous(self) -> Path:

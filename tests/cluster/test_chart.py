@@ -153,10 +153,10 @@ def test_no_address_moves_at_upgrade_rollback_and_uninstall(
 
     helm.release("upgrade")
     assert field(api)
-    assert (ready(api), len(kubelet.running)) == (2, 2)
+    becomes(lambda: (ready(api), len(kubelet.running)), (2, 2))
     assert world.owner() == held
 
-    helm.run("rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout=60s")
+    helm.run("rollback", RELEASE, "1", "-n", NAMESPACE, "--wait", "--timeout=120s")
     assert not field(api)
     assert ready(api) == 2
     assert [owner for _, owner in history.holders("web")] == ["sysa"]
@@ -255,7 +255,7 @@ def test_helm_test_says_whether_an_operator_leads(
     helm: Helm, kubelet: Kubelet, plane: Plane
 ) -> None:
     helm.release("install")
-    shown = helm.run("test", RELEASE, "-n", NAMESPACE, "--timeout=60s")
+    shown = helm.run("test", RELEASE, "-n", NAMESPACE, "--timeout=120s")
     assert "Succeeded" in shown
     others = {name: log[-2000:] for name, log in kubelet.logs.items() if not name.endswith("-test")}
     assert others == {}
@@ -265,7 +265,7 @@ def test_helm_test_says_whether_an_operator_leads(
     plane.kubectl("scale", "deployment/sysplex-vipa", "--replicas=0", "-n", NAMESPACE)
     eventually(lambda: not kubelet.running)
     with pytest.raises(RuntimeError, match="Failed"):
-        helm.run("test", RELEASE, "-n", NAMESPACE, "--timeout=60s")
+        helm.run("test", RELEASE, "-n", NAMESPACE, "--timeout=120s")
     assert "do operators run?" in kubelet.logs["sysplex-vipa-test"]
     plane.kubectl("delete", "pod", "sysplex-vipa-test", "-n", NAMESPACE)
 

@@ -194,7 +194,7 @@ def test_watch_draws_and_ends_with_ctrl_c(world: World, cli: Cli) -> None:
         with contextlib.suppress(OSError):  # the terminal ends with the last process at it
             while os.read(screen, 65536):
                 pass
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=30)
     finally:
         process.kill()
         os.close(screen)

@@ -12,10 +12,11 @@ from tests.cluster.world import Background, World, becomes, eventually, operatin
 
 from vipa.rehearsal.standin import VARIABLE, Standin
 
+# Who answers is a thread of ours, on a machine that others have too: slow, but not that slow.
 MONITOR = {
     "probe": {"http": {"port": 8080}},
-    "interval": "200ms",
-    "timeout": "150ms",
+    "interval": "500ms",
+    "timeout": "400ms",
     "failureThreshold": 3,
     "successThreshold": 2,
 }
@@ -84,7 +85,7 @@ def test_pod_that_answers_no_more_loses_its_address_and_takes_it_back(
     becomes(world.owner, ("sysb", 2))
     becomes(lambda: (world.get("Stack", "sysa") or {})["status"]["reason"], "Unresponsive")
     stack = world.get("Stack", "sysa") or {}
-    assert "no answer within 150 ms" in stack["status"]["message"]
+    assert "no answer within 400 ms" in stack["status"]["message"]
     pods.hears("sysa", True)
     becomes(world.owner, ("sysa", 3))
     probes = f'sysplex_probe_seconds_count{{namespace="{world.namespace}",outcome='

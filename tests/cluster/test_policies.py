@@ -372,14 +372,14 @@ def test_foreigner_creates_a_slice_with_our_label(
 
 
 def test_foreigner_puts_our_label_on_a_slice_of_its_own(foreigner: Api, namespace: str) -> None:
-    own = record(name="own")
+    own = record(name=f"own-{secrets.token_hex(4)}")
     own["metadata"]["labels"][MANAGED_BY] = "somebody"
     status, created = foreigner.request("POST", slices(namespace), own)
     assert status == 201, created
     body = {"metadata": {"labels": {MANAGED_BY: "vipa.sysplex.dev"}}}
     refused(patch(foreigner, created, body), "system:masters alone")
     accepted(patch(foreigner, created, {"metadata": {"annotations": {"note": "mine"}}}))
-    accepted(foreigner.request("DELETE", f"{slices(namespace)}/own"))
+    accepted(foreigner.request("DELETE", f"{slices(namespace)}/{own['metadata']['name']}"))
 
 
 def test_write_that_changes_nothing(foreigner: Api, written: Written) -> None:

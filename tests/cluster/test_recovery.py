@@ -20,6 +20,9 @@ from tests.cluster.world import Background, World, becomes, eventually, staged, 
 
 from vipa.k8s.client import Client
 
+# It waits for nothing that takes 10 s to give up, nor for kubelet, which would kill it after 30 s.
+ENDS_WITHIN_S = 5
+
 
 def owned(world: World) -> None:
     """All is well."""
@@ -118,6 +121,17 @@ SITUATIONS = (
 Versions = dict[str, str]
 
 
+def all_quiet(worlds: dict[str, World]) -> dict[str, Versions]:
+    """Not one after the other: the first may have gone on while the last came to rest."""
+
+    def found() -> dict[str, Versions]:
+        quiet = {name: world.quiet() for name, world in worlds.items()}
+        assert quiet == {name: world.versions() for name, world in worlds.items()}
+        return quiet
+
+    return eventually(found, within_s=60)
+
+
 @pytest.fixture(scope="module")
 def restarted(
     controlplane: Plane, api: Api, background: Background, stage_client: Client
@@ -133,7 +147,7 @@ def restarted(
                 worlds[situation.__name__] = world
                 situation(world)
                 eventually(lambda world=world: world.status().get("conditions"))
-            before = {name: world.quiet() for name, world in worlds.items()}
+            before = all_quiet(worlds)
             assert operator.end() == 0
             operator.start()
             stays(world.versions, 1.5)
@@ -178,14 +192,14 @@ def test_sigterm(world: World, operator: OperatorProcess) -> None:
     becomes(world.owner, ("sysa", 1))
     begun = time.monotonic()
     assert operator.end() == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < ENDS_WITHIN_S
 
 
 def test_sigterm_at_once(operator: OperatorProcess) -> None:
     """kopf is still finding out what kinds there are."""
     begun = time.monotonic()
     assert operator.end() == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < ENDS_WITHIN_S
 
 
 def test_sigterm_before_there_is_an_api_server(proxy: FaultProxy) -> None:
@@ -196,7 +210,7 @@ def test_sigterm_before_there_is_an_api_server(proxy: FaultProxy) -> None:
     eventually(lambda: "waiting for VIPA" in operator.log())
     begun = time.monotonic()
     assert operator.end() == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < ENDS_WITHIN_S
 
 
 def test_endpoints(world: World, operator: OperatorProcess) -> None:
@@ -272,7 +286,7 @@ def test_kopf_run(world: World, kopf_run: subprocess.Popen[bytes]) -> None:
     history.check()
 
     kopf_run.terminate()
-    assert kopf_run.wait(5) == 0
+    assert kopf_run.wait(15) == 0
 
 
 def kubeconfig_of_nobody(plane: Plane, folder: Path) -> str:

@@ -7,6 +7,7 @@ start is what takes time.
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -155,7 +156,7 @@ def test_build_that_is_broken_off_leaves_no_half_program(
     process = machine.begin("binaries")
     eventually(lambda: list(machine.folder.glob("cache/*/*.building-*/etcd")))
     process.send_signal(signal_number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert process.returncode != 0
     assert not [program for program in PROGRAMS if (machine.cached() / program).exists()]
     machine.with_go(GO_WAITS="")
@@ -170,7 +171,7 @@ def test_build_that_is_interrupted_ends_its_compilers(machine: Machine) -> None:
     process = machine.begin("binaries")
     eventually(machine.builders)
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     (builder,) = machine.builders()
     eventually(lambda: not Path(f"/proc/{builder}").exists() or not _command_of(builder))
 
@@ -184,7 +185,7 @@ def test_second_build_at_once_waits_for_the_first(machine: Machine) -> None:
     assert second.stderr
     assert "waiting for it" in second.stderr.readline()
     go_on.touch()
-    answers = {process.communicate(timeout=20)[0].strip() for process in (first, second)}
+    answers = {process.communicate(timeout=30)[0].strip() for process in (first, second)}
     assert answers == {str(machine.cached())}
     assert len(machine.builders()) == len(PROGRAMS)
 
@@ -314,12 +315,14 @@ def test_plane_is_marked_for_rehearsals_and_takes_pods(planes: Planes) -> None:
     mark = ("-n", "kube-system", *get, "configmap/sysplex-rehearsal")
     assert planes.ok("kubectl", "one", *mark) == "configmap/sysplex-rehearsal"
     assert planes.ok("kubectl", "one", *get, "serviceaccount/default") == "serviceaccount/default"
-    run = ("run", "web", "--image=none", "-o", "name")
-    assert planes.ok("kubectl", "one", *run) == "pod/web"
+    name = f"web-{secrets.token_hex(2)}"
+    run = ("run", name, "--image=none", "-o", "name")
+    assert planes.ok("kubectl", "one", *run) == f"pod/{name}"
 
 
 def test_stopped_api_server_comes_back_on_its_port_with_its_data(planes: Planes) -> None:
-    planes.ok("kubectl", "one", "create", "namespace", "kept")
+    name = f"kept-{secrets.token_hex(2)}"
+    planes.ok("kubectl", "one", "create", "namespace", name)
     before = planes.parts("one")["kube-apiserver"]
     planes.ok("stop", "one", "kube-apiserver")
     code, table, _ = planes.run("status", "one")
@@ -330,7 +333,7 @@ def test_stopped_api_server_comes_back_on_its_port_with_its_data(planes: Planes)
     assert after["healthy"]
     assert after["port"] == before["port"]
     assert after["pid"] != before["pid"]
-    assert planes.ok("kubectl", "one", "get", "ns", "kept", "-o", "name") == "namespace/kept"
+    assert planes.ok("kubectl", "one", "get", "ns", name, "-o", "name") == f"namespace/{name}"
 
 
 def test_taken_port_fails_start_but_up_moves_the_part(planes: Planes) -> None:
