@@ -134,6 +134,10 @@ def term_of(kind: str, record: Object) -> Term:
     return Term(kind, epoch, owner, uid, ips[0], notes.get(names.FENCE, ""), lease)
 
 
+class BrokenPromise(Exception):
+    """Of safety. Once is enough: no second try of the test may make up for it."""
+
+
 class History:
     """Every state that the records of a namespace were in, watched at the API server itself."""
 
@@ -205,6 +209,12 @@ class History:
         """I1 and I2: the epoch rises by one with each new holder, and never otherwise; and no
         former leader writes after a later one."""
         assert self.gaps == 0, "the history has a gap: nothing can be said about it"
+        try:
+            self._hold(vipa)
+        except AssertionError as error:
+            raise BrokenPromise(str(error)) from None
+
+    def _hold(self, vipa: str) -> None:
         held: tuple[str, str, str] | None = None
         epoch, lease, told = 0, 0, self.terms.get(vipa, [])
         for place, term in enumerate(told):
