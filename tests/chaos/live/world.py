@@ -32,7 +32,7 @@ ADDRESSES = "198.51.100.0/24"
 HOMES = {"sysa": "sysplex-worker", "sysb": "sysplex-worker2", "sysc": "sysplex-worker3"}
 CONTROL_PLANE = "sysplex-control-plane"
 SETTLES_WITHIN_S = 180.0
-QUIET_S, SERVED_S, LEADS_S = 1.0, 3.0, 3.0
+QUIET_S, SERVED_S, LEADS_S, WRITTEN_S = 1.0, 3.0, 3.0, 1.5
 
 
 class World:
@@ -101,6 +101,9 @@ class World:
             return
         try:
             self.history.say("asked")
+            # Clients write down a run of answers when it has ended, a second later at most: without
+            # the last one it would look as if nobody had asked.
+            threading.Event().wait(WRITTEN_S)
             # A pod on its way out may outlive this; what is on it is looked at before it goes.
             self._clients.stop()
             self.kubectl("-n", NAMESPACE, "delete", "vipas,sysplexes", "--all", "--wait=true")
