@@ -8,6 +8,8 @@ from tests.builders import key, pod, vipa
 from tests.core.watched import MONITOR, Watched, watched
 
 from vipa.core import judging
+from vipa.core.cluster import Ready
+from vipa.core.probing import Tally
 from vipa.core.resources import OnUnresponsive, Rank
 
 RANKED = (Rank("sysb", 200), Rank("sysc", 100))
@@ -135,3 +137,17 @@ def test_who_is_in_doubt_is_judged_whenever_another_one_of_the_group_is() -> Non
     found.wait(3)
     assert found.record().owner == "sysb"
     assert found.memory.doubted == {}
+
+
+def test_silent_holder_gives_way_at_once_to_the_pod_that_brings_its_stack_in_again() -> None:
+    found = watched(vipa(backups=()), stacks=2)
+    home = found.world.nodes[key("na").name]
+    found.put(replace(home, ready=Ready.UNKNOWN))
+    found.deaf = {"sysa"}
+    found.wait(4)
+    found.put(home)
+    assert (found.phase("sysa"), found.record().pod) == ("Failed Unresponsive", "sysa")
+    twin = pod("sysa", "nb", "10.1.0.9", name="twin", created=9)
+    found.memory.tallies[twin.uid] = Tally(silent=False, confirmed=True)
+    found.put(twin)
+    assert (found.phase("sysa"), found.record().pod) == ("Active Eligible", "twin")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from vipa.core import groupstatus, guard, membership, ownership
 from vipa.core.cluster import Key
 from vipa.core.guard import Belief
-from vipa.core.judgement import Judgement
+from vipa.core.judgement import Judgement, before
 from vipa.core.resources import Phase, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
 
@@ -39,9 +39,21 @@ def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> Judged:
     still = frozenset(uid for uid in memory.believed if (t := memory.tallies.get(uid)) and t.silent)
     seen = replace(snapshot, memory=replace(memory, believed=still))
     verdicts = {key: membership.judge(seen, key, memory.verdicts.get(key)) for key in wanted}
+    still = still.union(*(_out_with(seen, key) for key in wanted if verdicts[key].active))
+    seen = replace(snapshot, memory=replace(memory, believed=still))
     believed, beliefs = _decide(seen, groups, wanted, verdicts)
     joins = _join(snapshot, verdicts)
     return Judged(verdicts=verdicts, joins=joins, believed=believed, beliefs=beliefs)
+
+
+def _out_with(seen: Snapshot, key: Key) -> Iterator[str]:
+    """The silent pods of a stack that is not Active yet. That another pod brings it in is no reason
+    to doubt them anew: one of them would be taken for the holder that it was."""
+    stack, known = seen.world.stacks.get(key), seen.memory.verdicts.get(key)
+    if before(stack, known, seen.now, seen.clock).phase is not Phase.ACTIVE:
+        tallies = seen.memory.tallies
+        uids = (pod.uid for pod in seen.world.members(key))
+        yield from (uid for uid in uids if (t := tallies.get(uid)) is not None and t.silent)
 
 
 def _decide(
