@@ -152,6 +152,9 @@ def witnessed(after: Observation, vipa: Vipa) -> Iterator[str]:
         return
     if all(one.stack != old.owner for one in vipa.status.chain):
         return  # no ranking names it any more: it goes by an administrator's word
+    plex = after.world.sysplexes.get(Key(vipa.key.namespace, vipa.spec.sysplex))
+    if plex is None or plex.monitor is None:
+        return  # nobody asks any more, so nobody is deaf
     if new.last_move is None or new.last_move.reason != Cause.OWNER_FAILED:
         return
     if after.heard.get(new.owner_uid, -math.inf) <= silent:

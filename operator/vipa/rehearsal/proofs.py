@@ -67,7 +67,7 @@ def broken(
                 continue
             plans = list(_again(snapshot, so_far, fresh=fresh))
             found = _end(so_far, *plans)
-            late = len(plans) > 1
+            late = fresh or len(plans) > 1
             for text in (
                 _differences(_timeless(whole), _timeless(found))
                 if late
@@ -94,8 +94,8 @@ def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]
 
 
 def _timeless(end: End) -> End:
-    """Without the times of conditions and the causes of moves: of two causes in one snapshot the
-    one that is known at once comes first."""
+    """Without the times of conditions, and without the causes of moves and what is said of a stack:
+    of two causes in one snapshot the one that is known at once comes first."""
     return replace(end, things={name: _undated(thing) for name, thing in end.things.items()})
 
 
@@ -108,9 +108,12 @@ def _undated(thing: Object) -> Object:
             move = move._replace(reason="") if move is not None else None
             found = _dateless(thing.status.conditions)
             return replace(thing, status=replace(thing.status, conditions=found, last_move=move))
-        case Stack() | Sysplex():
+        case Stack():
             found = _dateless(thing.status.conditions)
-            return replace(thing, status=replace(thing.status, conditions=found))  # type: ignore[arg-type]
+            return replace(thing, status=replace(thing.status, conditions=found, message=""))
+        case Sysplex():
+            found = _dateless(thing.status.conditions)
+            return replace(thing, status=replace(thing.status, conditions=found))
     return thing
 
 
