@@ -68,7 +68,7 @@ kind: setup
 	@hack/kind up >/dev/null && $(BIN)/python hack/image && hack/kind traffic >/dev/null
 	@hack/kind load sysplex-vipa:$$($(BIN)/python -c 'import vipa; print(vipa.__version__)')
 
-chaos: kind ## every class of fault in kind, judged by a checker of its own (10 minutes)
+chaos: kind ## every class of fault in kind, judged by a checker of its own (5 minutes)
 	$(BIN)/pytest tests/chaos/live
 
 chaos-smoke: kind ## one fault of each kind

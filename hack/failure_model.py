@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.chaos.checker import BOUNDS, SLOW_STOCK, STOCK, Cost  # noqa: E402
+from tests.chaos.checker import BOUNDS, SLOW_STOCK, STOCK, Bound, Cost  # noqa: E402
 
 PAGE = ROOT / "docs" / "failure-model.md"
 MEASURED = ROOT / "tests" / "chaos" / "measured.json"
@@ -100,9 +100,9 @@ def row(name: str, costs: list[dict[str, Any]]) -> Iterator[str]:
     if name in SLOW_STOCK:  # only where somebody waited for it
         stock = [cost for cost in stock if cost["patient"]]
     yield name
-    yield seconds(bound.ownerless) if bound.moves else "stays"
+    yield within(bound, bound.ownerless) if bound.moves else "stays"
     yield spread([one for one, _ in ours if one is not None])
-    yield seconds(bound.outage)
+    yield within(bound, bound.outage)
     yield spread([one for _, one in ours])
     yield f"{spread([cost['outage'] for cost in stock])} ({len(stock)})" if stock else "-"
     yield str(len(ours))
@@ -122,7 +122,9 @@ def spread(values: list[float]) -> str:
     return f"{median(values):.2f} s, max {max(values):.2f} s" if values else "-"
 
 
-def seconds(value: float) -> str:
+def within(bound: Bound, value: float) -> str:
+    if bound.lasting:
+        return f"its time + {value:g} s"
     return f"{value:g} s" if value else "none"
 
 

@@ -123,8 +123,8 @@ def moves_where_nothing_shall(lines: list[Line]) -> None:
 
 def too_long_without_owner(lines: list[Line]) -> None:
     """Although nobody else was eligible either."""
-    lines[index(lines, "fault")].update(fault="mass-failure", stacks=list(IPS))
-    lines[index(lines, "record", 1)]["t"] = 108.2
+    lines[index(lines, "fault")].update(fault="zone-cut", stacks=list(IPS))
+    lines[index(lines, "record", 1)]["t"] = 107.2
 
 
 def open_connection_breaks_where_nothing_shall(lines: list[Line]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.chaos import checker
-from tests.chaos.histories import Line, control, failed, index, record, whole
+from tests.chaos.histories import Line, answered, control, failed, index, record, whole
 
 
 def rules(lines: list[Line]) -> set[str]:
@@ -51,6 +51,7 @@ def test_an_owner_that_is_replaced_by_a_later_fault_was_not_replaced_by_this_one
     lines += [record(2.0, "sysa", 1), *second("pod-delete", 120.0, "sysa")]
     lines += [record(120.05, "sysb", 2), record(127.0, "sysa", 3)]
     lines[index(lines, "mended")]["t"] = 101.0
+    lines.append(answered(120.2, 127.5, "sysb"))
 
     first, later = (one for one in checker.costs(lines) if one.target == "web")
 
@@ -95,3 +96,23 @@ def test_others_may_answer_in_the_time_of_a_hand_edit_only() -> None:
 
     assert "answers" not in rules([*lines, inside])
     assert "answers" in rules([*lines, after])
+
+
+@pytest.mark.parametrize(("mended", "late"), [(106.0, False), (102.0, True)])
+def test_where_nobody_can_serve_only_the_time_after_it_was_mended_counts(
+    mended: float, late: bool
+) -> None:
+    lines = [*whole("mass-failure"), *failed(102.2, 107.5)]
+    lines[index(lines, "fault")]["stacks"] = ["sysa", "sysb", "sysc"]
+    lines[index(lines, "record", 1)]["t"] = 107.0
+    lines[index(lines, "mended")]["t"] = mended
+
+    assert ("in time" in rules(lines), "service" in rules(lines)) == (late, late)
+
+
+def test_an_owner_that_answers_nobody_is_none() -> None:
+    """All hang: the address goes to sysc, which hangs, too, and comes home when sysa goes on."""
+    lines = whole("mass-failure")
+    lines[index(lines, "record", 1)] = record(101.8, "sysc", 2)
+
+    assert next(checker.costs(lines)).ownerless == pytest.approx(10.9)

@@ -10,7 +10,8 @@ class Bound(NamedTuple):
 
     `moves`: whether an address may move. `splits`: for how long others may answer for it.
     `blinds`: it takes the API server away, so that nobody can watch: what is found then is its
-    doing, and not a machine's that did not keep up.
+    doing, and not a machine's that did not keep up. `lasting`: nobody can serve before it is
+    mended, however long that takes; only from then on it counts.
     """
 
     ownerless: float
@@ -18,6 +19,7 @@ class Bound(NamedTuple):
     moves: bool = True
     splits: float = 0.0
     blinds: bool = False
+    lasting: bool = False
 
     @property
     def graceful(self) -> bool:
@@ -55,9 +57,10 @@ BOUNDS = {
     "hand-edit": Bound(2.0, 2.5, splits=2.5),
     # All hang, kubelets say so one after the other: the address follows to the last one, is
     # nobody's as long as nobody is well, and comes home.
-    "mass-failure": Bound(8.0, 15.0),
+    "mass-failure": Bound(3.0, 4.0, lasting=True),
     # All are silent to the operator, and serve: it must not believe its probes.
     "mass-silence": NOTHING,
 }
+FOLLOW_S = 2.0  # until every kube-proxy has followed a record
 # After these stock Kubernetes serves again before they are mended only if it is given a minute.
 SLOW_STOCK = ("node-kill", "node-pause", "node-cut", "zone-cut", "leader-node-kill")

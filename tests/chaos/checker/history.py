@@ -59,6 +59,10 @@ class Fault:
     def spans(self, moment: float) -> bool:
         return self.t - JUST_BEFORE_S <= moment <= self.over
 
+    def counts_from(self, began: float) -> float:
+        """When the time that it may take begins."""
+        return max(began, self.mended or began) if self.bound.lasting else began
+
 
 @dataclass
 class History:

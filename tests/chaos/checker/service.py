@@ -6,10 +6,10 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 
+from tests.chaos.checker.bounds import FOLLOW_S
 from tests.chaos.checker.history import Finding, History, Line, at
 from tests.chaos.checker.outages import EVERY_S, outages, shared
 
-FOLLOW_S = 2.0  # until every kube-proxy has followed a record
 EARLY_S = 0.5  # by which the recorder may hear of a record later than kube-proxy
 HOLDS_S = 10.0  # an open connection waits so long for an answer before it is given up
 
@@ -39,11 +39,11 @@ def service(history: History) -> Iterator[Finding]:
     for vipa in history.chains:
         for fault in history.faults:
             for first, last in outages(history, vipa, fault):
-                took = last - first + EVERY_S - history.gaps.still_s(first, last)
-                allowed = fault.bound.outage
+                since, allowed = fault.counts_from(first), fault.bound.outage
+                took = last - since + EVERY_S - history.gaps.still_s(since, last)
                 if took > allowed:
                     text = f"{vipa}: {fault.name} cost {took:.3f} s, allowed are {allowed} s"
-                    yield Finding(last, "service", text, first)
+                    yield Finding(last, "service", text, since)
         for line in history.failures(vipa):
             moment = line["t"]
             if not any(f.spans(moment) for f in history.faults) and not shared(

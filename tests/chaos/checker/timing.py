@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tests.chaos.checker.bounds import SILENT
+from tests.chaos.checker.bounds import FOLLOW_S, SILENT
 from tests.chaos.checker.facts import Facts
-from tests.chaos.checker.history import Fault, Finding, History, at, holder
+from tests.chaos.checker.history import Fault, Finding, History, Line, at
 from tests.chaos.checker.outages import outages
 
 
@@ -58,7 +58,7 @@ def _left_without(history: History, vipa: str, fault: Fault) -> Iterator[Finding
     found = ownerless(history, vipa, fault)
     if not fault.bound.moves or found is None:
         return
-    began, ended = found
+    began, ended = fault.counts_from(found[0]), found[1]
     took = ended - began - history.gaps.lost_s(began, ended)
     if took > fault.bound.ownerless:
         allowed = f"allowed are {fault.bound.ownerless} s"
@@ -69,7 +69,8 @@ def _left_without(history: History, vipa: str, fault: Fault) -> Iterator[Finding
 def ownerless(history: History, vipa: str, fault: Fault) -> tuple[float, float] | None:
     """From when to when the fault took its owner; None: it took none, or it was never replaced.
 
-    Within its own time: a record that is written later is another fault's.
+    Within its own time: a record that is written later is another fault's. An owner that answers
+    nobody is none: where all hang the address goes from one to the next of them.
     """
     records = history.records(vipa)
     owner = at(records, fault.t)
@@ -78,7 +79,24 @@ def ownerless(history: History, vipa: str, fault: Fault) -> tuple[float, float] 
     # From the first connect that failed, where one did: a fault comes about before the command that
     # causes it returns.
     began = min([fault.struck, *(first for first, _ in outages(history, vipa, fault))])
-    for line in records:
-        if fault.t < line["t"] <= fault.over and line["owner"] and holder(line) != holder(owner):
+    for line, following in itertools.pairwise([*records, {"t": fault.over}]):
+        if not fault.t < line["t"] <= fault.over or term(line) == term(owner):
+            continue
+        if line["owner"] and _answered(history, line, following["t"]):
             return began, max(began, line["t"])
     return None
+
+
+def _answered(history: History, record: Line, until: float) -> bool:
+    return any(
+        line["target"] == record["vipa"]
+        and line["pod"] in {one["pod"] for one in record["ready"]}
+        and record["t"] <= line["until"]
+        and line["t"] <= until + FOLLOW_S
+        for line in history.kinds["answered"]
+    )
+
+
+def term(record: Line) -> tuple[str, int]:
+    """Of office; the same pod may come to a second one."""
+    return record["uid"], record["epoch"]

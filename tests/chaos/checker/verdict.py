@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from tests.chaos.checker.bounds import SILENT
+from tests.chaos.checker.bounds import FOLLOW_S, SILENT
 from tests.chaos.checker.gaps import EARLIER_S
 from tests.chaos.checker.history import Finding, History, Line
 from tests.chaos.checker.ownership import (
@@ -20,7 +20,7 @@ from tests.chaos.checker.ownership import (
     one_owner,
     stays_put,
 )
-from tests.chaos.checker.service import FOLLOW_S, answers, open_stays, service
+from tests.chaos.checker.service import answers, open_stays, service
 from tests.chaos.checker.timing import in_time
 from tests.chaos.checker.whole import complete, nothing_left
 
