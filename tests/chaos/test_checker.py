@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,24 @@ def test_without_a_history_it_says_how_it_is_used() -> None:
     done = run("/nowhere")
 
     assert (done.returncode, "usage: python -m tests.chaos.checker" in done.stderr) == (2, True)
+
+
+def test_a_line_that_was_never_finished_is_the_end_of_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    *lines, end = [json.dumps(line) for line in sorted(whole(), key=itemgetter("t"))]
+    path.write_text("\n".join([*lines, end[:-2]]))
+
+    assert {found.rule for found in checker.judge(checker.read(path)).broken} == {"complete"}
+
+
+@pytest.mark.parametrize("text", ["{\n{", '{"t": 1}\n', '{"t": 1, "kind": "mended", "id": 9}\n'])
+def test_what_is_no_history_is_no_broken_promise(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text(text)
+
+    done = run(path)
+
+    assert (done.returncode, "is no history" in done.stderr) == (2, True)
 
 
 def test_it_imports_the_standard_library_and_itself_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -157,4 +158,9 @@ def holder(record: Line) -> tuple[str, str]:
 
 
 def read(path: Path) -> list[Line]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """Without the last line where that is not whole: its writer was ended. Raises ValueError."""
+    *lines, last = path.read_text().splitlines() or [""]
+    found = [json.loads(line) for line in lines]
+    with contextlib.suppress(ValueError):
+        found.append(json.loads(last))
+    return found

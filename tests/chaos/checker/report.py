@@ -15,8 +15,13 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1 or not Path(arguments[0]).is_file():
         print("usage: python -m tests.chaos.checker HISTORY", file=sys.stderr)
         return USAGE
-    lines = read(Path(arguments[0]))
-    verdict = judge(lines)
+    try:
+        lines = read(Path(arguments[0]))
+        verdict = judge(lines)
+    except (ValueError, LookupError) as error:
+        # Else Python would end with the exit code of a broken promise of safety.
+        print(f"{arguments[0]} is no history: {type(error).__name__}: {error}", file=sys.stderr)
+        return USAGE
     for line in report(lines, verdict):
         print(line)
     return verdict.code
