@@ -94,8 +94,8 @@ def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]
 
 
 def _timeless(end: End) -> End:
-    """Without the times of conditions, and without the causes of moves and what is said of a stack:
-    of two causes in one snapshot the one that is known at once comes first."""
+    """Without the times of conditions, and without the causes of moves and words of any kind: of two
+    causes in one snapshot the one that is known at once comes first."""
     return replace(end, things={name: _undated(thing) for name, thing in end.things.items()})
 
 
@@ -118,7 +118,7 @@ def _undated(thing: Object) -> Object:
 
 
 def _dateless(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return tuple(replace(one, since="") for one in conditions)
+    return tuple(replace(one, since="", message="") for one in conditions)
 
 
 def _found_silent(now: Snapshot, known: Memory) -> Iterator[tuple[str, Tally]]:
@@ -159,15 +159,17 @@ def _within_a_second(after: Snapshot) -> bool:
 
 
 def _untold(snapshot: Snapshot, world: Inventory) -> bool:
-    """Whether some pod is known to be silent and nothing in the API says so yet: a fresh operator
-    takes it for well until it has found out by itself, and a verdict in between is a right one."""
+    """Whether some pod is known to be silent and the API does not say so, or not of this one of
+    several: a fresh operator takes it for well until it has found out by itself, or believes its
+    first answer, and a verdict in between is a right one."""
     fresh = replace(snapshot, world=world, memory=Memory())
     for uid, tally in snapshot.memory.tallies.items():
         pod = world.pod_of(uid)
         asking = monitor.of(fresh, pod) if pod is not None else None
         if pod is None or asking is None or not tally.silent:
             continue
-        if not monitor.tally(fresh, pod, asking).silent:
+        told = monitor.tally(fresh, pod, asking)
+        if not told.silent or told.needs < tally.needs:
             return True
     return False
 
