@@ -94,8 +94,8 @@ def _again(snapshot: Snapshot, so_far: _SoFar, *, fresh: bool) -> Iterator[Plan]
 
 
 def _timeless(end: End) -> End:
-    """Without the times of conditions, and without the causes of moves and words of any kind: of two
-    causes in one snapshot the one that is known at once comes first."""
+    """Without the times of conditions, the causes of moves and words of any kind: of two causes in
+    one snapshot the one that is known at once comes first."""
     return replace(end, things={name: _undated(thing) for name, thing in end.things.items()})
 
 
