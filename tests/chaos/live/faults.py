@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from tests.chaos.live import acts
+from tests.chaos import checker
+from tests.chaos.live import acts, proxies
 from tests.chaos.live.acts import Act
 from tests.chaos.live.world import HOMES, World
 
@@ -67,6 +68,8 @@ def carry_out(world: World, fault: Fault, *, patient: bool = False) -> None:
         fault.mend(world)
         world.history.say("mended", id=number)
     world.until(lambda: not world.unsettled(), f"all is well after {fault.name}")
+    if checker.BOUNDS[fault.name].blinds:
+        proxies.follow(world)
     world.history.say("settled", id=number)
     world.history.flush()
 

@@ -76,6 +76,7 @@ class World:
         # After rehearsals, which put it to sleep.
         self.kubectl("-n", SYSTEM, "scale", "deployment/sysplex-vipa", "--replicas=2")
         self.kubectl("apply", "-f", str(ROOT / "examples" / "kind" / "stacks.yaml"))
+        self.kubectl("apply", "-f", str(HERE / "canary.yaml"))
         status = f'{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{TARGETS["stock"]}"}}]}}}}}}'
         patch = [
             "patch",
