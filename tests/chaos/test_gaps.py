@@ -45,6 +45,13 @@ def test_a_connect_that_failed_when_the_control_did_is_nobody_s_fault() -> None:
     assert "1 failed connects" in said(lines)
 
 
+def test_a_connect_to_the_control_that_was_never_begun_excuses_nothing() -> None:
+    own = "dial tcp :1024->127.0.0.1:8080: bind: address already in use"
+    never = {"t": 140.2, "kind": "failed", "target": "control", "error": own}
+
+    assert "service" in rules([*whole(), *failed(140.0, 140.0), never])
+
+
 def test_connects_that_failed_while_the_control_was_not_even_asked_are_nobody_s_fault() -> None:
     lines = [*whole(), *failed(139.5, 143.0), *control((40.0, 140.0), (143.0, 156.0))]
 

@@ -120,7 +120,7 @@ class History:
         fails = [
             (one["t"], one["t"] + one.get("took", 0.0))
             for one in self.kinds["failed"]
-            if one["target"] == CONTROL
+            if one["target"] == CONTROL and begun(one)
         ]
         looks = [(one["t"], one["t"]) for one in self.kinds["seen"]]
         # A fault that takes the API server away is to be judged by what is seen afterwards.
@@ -136,14 +136,18 @@ class History:
     def _failures(self) -> dict[str, list[Line]]:
         found: dict[str, list[Line]] = defaultdict(list)
         for line in self.kinds["failed"]:
-            if not line["error"].endswith(OWN_PORT) and not self.gaps.stood_still(line["t"]):
+            if begun(line) and not self.gaps.stood_still(line["t"]):
                 found[line["target"]].append(line)
         return found
 
     def failures(self, target: str) -> list[Line]:
-        """Connects that failed, but for those in whose moment the control stood still, too, and
-        those that the client could not even begin, since it had the source port in use itself."""
+        """Connects that failed, but for those in whose moment the control stood still, too."""
         return self._failures[target]
+
+
+def begun(failed: Line) -> bool:
+    """Not so where the client itself had the source port in use."""
+    return not failed["error"].endswith(OWN_PORT)
 
 
 def at(lines: Sequence[Line], moment: float) -> Line | None:
