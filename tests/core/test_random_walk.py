@@ -285,11 +285,12 @@ class Increment:
             memory=self.memory,
         )
         self.hear(model.memory.tallies, model.memory.renewed, snapshot)
+        doubted = frozenset().union(*self.memory.doubted.values())
         for key, verdict in self.memory.verdicts.items():
-            # The end of a quarantine is a whole second of the API server's clock: it may have come
-            # although the time until it, as it was counted before, is not over.
-            quarantined = verdict.phase is Phase.QUARANTINED
-            if quarantined or (verdict.due is not None and verdict.due <= snapshot.clock + 1e-6):
+            # The end of a quarantine, and of a hold, is a whole second of the API server's clock: it
+            # may have come although the time until it, as it was counted before, is not over.
+            rounded = verdict.phase is Phase.QUARANTINED or key in doubted
+            if rounded or (verdict.due is not None and verdict.due <= snapshot.clock + 1e-6):
                 self.scope.add(of_stack(self.world, key))
         judged = judging.judge(snapshot, self.scope.stacks)
         for key in judging.others(snapshot, self.scope.stacks, judged):
