@@ -287,8 +287,8 @@ class Increment:
         self.hear(model.memory.tallies, model.memory.renewed, snapshot)
         doubted = frozenset().union(*self.memory.doubted.values())
         for key, verdict in self.memory.verdicts.items():
-            # The end of a quarantine, and of a hold, is a whole second of the API server's clock: it
-            # may have come although the time until it, as it was counted before, is not over.
+            # A quarantine and a hold end at a whole second of the API server's clock: that may have
+            # come although the time until it, as it was counted before, is not over.
             rounded = verdict.phase is Phase.QUARANTINED or key in doubted
             if rounded or (verdict.due is not None and verdict.due <= snapshot.clock + 1e-6):
                 self.scope.add(of_stack(self.world, key))
