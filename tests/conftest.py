@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 # Whoever starts us in the background makes us ignore Ctrl-C, and our children would inherit that:
 # what is tested about Ctrl-C would never be heard.
@@ -14,6 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 LIMIT: pytest.StashKey[Any] = pytest.StashKey()
+CALM_WITHIN_S = 60
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -24,13 +28,25 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Each try has the whole time. The timer is set once for all of them: a second one would have
-    what the first has left, and after a first that was ended by it nothing would end a second."""
+    """A second try waits a while for a machine that is less busy, and has the whole time of a test.
+
+    The timer is set once for all tries: a second one would have what the first has left, and after
+    a first that was ended by it nothing would end a second.
+    """
     tries = getattr(item, "execution_count", 1)  # of pytest-rerunfailures
-    if tries > 1 and LIMIT in item.stash:
-        hooks = item.config.pluginmanager.hook
-        hooks.pytest_timeout_cancel_timer(item=item)
+    if tries == 1:
+        return
+    hooks = item.config.pluginmanager.hook
+    hooks.pytest_timeout_cancel_timer(item=item)
+    with contextlib.suppress(AssertionError):
+        eventually(calm, within_s=CALM_WITHIN_S)
+    if LIMIT in item.stash:
         hooks.pytest_timeout_set_timer(item=item, settings=item.stash[LIMIT])
+
+
+def calm() -> bool:
+    """No more than two want each core, over the last minute."""
+    return os.getloadavg()[0] <= 2 * (os.cpu_count() or 1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
