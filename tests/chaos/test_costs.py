@@ -110,9 +110,15 @@ def test_where_nobody_can_serve_only_the_time_after_it_was_mended_counts(
     assert ("in time" in rules(lines), "service" in rules(lines)) == (late, late)
 
 
-def test_an_owner_that_answers_nobody_is_none() -> None:
-    """All hang: the address goes to sysc, which hangs, too, and comes home when sysa goes on."""
+@pytest.mark.parametrize(
+    ("taken", "ownerless"), [(["sysa", "sysb", "sysc"], 10.9), (["sysa"], 1.7)]
+)
+def test_an_owner_that_hangs_as_well_and_answers_nobody_is_none(
+    taken: list[str], ownerless: float
+) -> None:
+    """Where sysc is well it is kube-proxy that has not followed yet."""
     lines = whole("mass-failure")
+    lines[index(lines, "fault")]["stacks"] = taken
     lines[index(lines, "record", 1)] = record(101.8, "sysc", 2)
 
-    assert next(checker.costs(lines)).ownerless == pytest.approx(10.9)
+    assert next(checker.costs(lines)).ownerless == pytest.approx(ownerless)

@@ -69,8 +69,9 @@ def _left_without(history: History, vipa: str, fault: Fault) -> Iterator[Finding
 def ownerless(history: History, vipa: str, fault: Fault) -> tuple[float, float] | None:
     """From when to when the fault took its owner; None: it took none, or it was never replaced.
 
-    Within its own time: a record that is written later is another fault's. An owner that answers
-    nobody is none: where all hang the address goes from one to the next of them.
+    Within its own time: a record that is written later is another fault's. An owner that the fault
+    takes, too, and that answers nobody is none: where all hang the address goes from one to the
+    next of them.
     """
     records = history.records(vipa)
     owner = at(records, fault.t)
@@ -82,7 +83,8 @@ def ownerless(history: History, vipa: str, fault: Fault) -> tuple[float, float] 
     for line, following in itertools.pairwise([*records, {"t": fault.over}]):
         if not fault.t < line["t"] <= fault.over or term(line) == term(owner):
             continue
-        if line["owner"] and _answered(history, line, following["t"]):
+        taken = line["owner"] in fault.stacks
+        if line["owner"] and (not taken or _answered(history, line, following["t"])):
             return began, max(began, line["t"])
     return None
 
