@@ -36,18 +36,27 @@ def up(engine: Engine, state: Path) -> None:
     kind, image = programs.kind(), node_image(engine, state)
     _network(engine)
     if NAME not in _clusters(kind, engine, state):
-        config = str(HERE / "cluster.yaml")
-        command = [str(kind), "create", "cluster", f"--name={NAME}", f"--config={config}"]
         with phases.phase("kind create cluster", about_s=35):
-            phases.run(
-                [*command, f"--image={image}", "--wait=120s"],
-                log=state / "logs" / "create.log",
-                env=env(engine, state),
-            )
+            try:
+                _create(kind, engine, state, image)
+            except ProblemError as error:
+                # kind takes away what it made. On a machine that is busy Docker at times breaks off
+                # one of its dozens of commands, and only kind's own could repeat that one alone.
+                say(f"{str(error).splitlines()[-1]}\nonce more:")
+                _create(kind, engine, state, image)
     with phases.phase("nodes and system pods Ready", about_s=15):
         wait = ["wait", "--for=condition=Ready", f"--timeout={READY_WITHIN}"]
         kubectl(state, *wait, "nodes", "--all")
         kubectl(state, "-n", "kube-system", *wait, "pods", "--all")
+
+
+def _create(kind: Path, engine: Engine, state: Path, image: str) -> None:
+    made = [str(kind), "create", "cluster", f"--name={NAME}", f"--image={image}", "--wait=120s"]
+    phases.run(
+        [*made, f"--config={HERE / 'cluster.yaml'}"],
+        log=state / "logs" / "create.log",
+        env=env(engine, state),
+    )
 
 
 def node_image(engine: Engine, state: Path) -> str:
