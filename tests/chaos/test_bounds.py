@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.chaos import checker
-from tests.chaos.histories import Line, whole
+from tests.chaos.histories import Line, control, whole
 from tests.chaos.live import bounds, campaign, faults
 
 
@@ -50,6 +50,13 @@ def test_a_history_that_is_laid_into_the_folder_counts(folder: Path) -> None:
     write(folder / "20260102-101010.jsonl", whole("node-cut"))
 
     assert bounds.collect() == Counter({("drain", False): 1, ("node-cut", False): 1})
+
+
+def test_a_fault_in_which_the_machine_stood_still_is_measured_again(folder: Path) -> None:
+    still = control((40.0, 105.0), (106.5, 156.0))
+    write(folder / "20260101-101010.jsonl", [*whole("drain"), *still])
+
+    assert bounds.collect() == Counter()
 
 
 def test_what_another_machine_measured_is_kept_and_nothing_counts_twice(folder: Path) -> None:

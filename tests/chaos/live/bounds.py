@@ -40,10 +40,15 @@ def next_round(names: Iterable[str], done: Done) -> list[tuple[str, bool]]:
 
 
 def here() -> Iterator[Row]:
-    """The costs of every fault that was over, out of the histories of this machine."""
+    """The costs of every fault that was over, out of the histories of this machine.
+
+    But for those in which the machine stood still: they would be figures of it, and are measured
+    again.
+    """
     for path in sorted(FOLDER.glob("*.jsonl")):
         for cost in checker.costs(checker.read(path)):
-            yield {"history": path.stem, **cost._asdict()}
+            if not cost.lost:
+                yield {"history": path.stem, **cost._asdict()}
 
 
 def measured() -> list[Row]:
