@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.chaos import checker
-from tests.chaos.histories import Line, answered, control, failed, index, record, whole
+from tests.chaos.histories import Line, answered, control, failed, index, pod, record, whole
 
 
 def rules(lines: list[Line]) -> set[str]:
@@ -67,6 +67,44 @@ def test_a_later_fault_does_not_excuse_what_was_late_before_it() -> None:
     lines += second("zone-cut", 103.0, "sysc")
 
     assert "in time" in rules(lines)
+
+
+def unready(lines: list[Line], since: float, until: float) -> None:
+    """sysa loses its readiness without any fault, and its address only at the end of this."""
+    lines += [pod(since, "sysa", ready=False), record(until, "sysb", 4)]
+    lines += [pod(until + 4.0, "sysa"), record(until + 5.0, "sysa", 5)]
+
+
+def test_a_later_fault_excuses_nothing_that_was_late_without_one() -> None:
+    lines = whole()
+    unready(lines, 120.0, 124.0)
+    assert "in time" in rules(lines)
+
+    lines += second("zone-cut", 123.0, "sysc")
+
+    assert "in time" in rules(lines)
+
+
+@pytest.mark.parametrize(("t", "late"), [(115.0, False), (112.8, True)])
+def test_a_fault_excuses_nothing_that_goes_on_after_it_is_over(t: float, late: bool) -> None:
+    """sysc is cut off together with a leader, until 123 or 120.8; sysa is lost at 120."""
+    lines = whole()
+    unready(lines, 120.0, 123.0)
+    lines[index(lines, "settled")]["t"] = 112.5
+
+    lines += second("zone-cut", t, "sysc")
+
+    assert ("in time" in rules(lines)) == late
+
+
+def test_what_is_kept_too_long_is_told_once() -> None:
+    lines = whole()
+    unready(lines, 120.0, 128.0)
+    lines += [pod(t, "sysc", ip=f"10.0.0.{t:.0f}") for t in (123.0, 124.0, 125.0, 126.0)]
+
+    found = [one for one in checker.judge(lines).others if one.rule == "in time"]
+
+    assert len(found) == 1
 
 
 def test_a_fault_that_was_never_over_excuses_nothing_of_the_next_one() -> None:

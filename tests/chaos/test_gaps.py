@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.chaos import checker
 from tests.chaos.checker import gaps
@@ -80,6 +82,15 @@ def test_a_standstill_does_not_excuse_what_was_late_without_it() -> None:
     assert "service" in rules(lines)
 
 
+def test_an_outage_goes_on_over_a_standstill() -> None:
+    lines = [*whole(), *failed(102.2, 105.5)]
+
+    lines += control((40.0, 102.2), (102.8, 156.0))
+
+    (found,) = [one for one in checker.judge(lines).others if one.rule == "service"]
+    assert "cost 2.7" in found.text
+
+
 def test_the_time_of_a_standstill_is_subtracted_from_the_time_without_owner() -> None:
     lines = whole()
     lines[index(lines, "record", 1)]["t"] = 102.6
@@ -120,6 +131,49 @@ def test_what_moved_while_nobody_could_see_is_left_out() -> None:
 
     assert "stays put" not in rules(lines)
     assert "8.0 s unseen" in said(lines)
+
+
+def test_of_a_time_unseen_for_a_moment_the_rest_is_late() -> None:
+    lines = whole()
+    lines[index(lines, "record", 1)]["t"] = 109.0
+
+    lines += seen((40.0, 101.0), (104.0, 156.0))
+
+    assert "in time" in rules(lines)
+
+
+def a_stranger_answers(lines: list[Line]) -> None:
+    lines.append(answered(130.0, 130.5, "sysc"))
+
+
+def an_open_connection_ends(lines: list[Line]) -> None:
+    held = {"t": 60.0, "until": 130.0, "target": "web", "pod": "sysa-0", "error": "reset"}
+    lines.append({"kind": "held", **held})
+
+
+def it_moves_without_need(lines: list[Line]) -> None:
+    lines += [record(130.0, "sysb", 4), record(140.0, "sysa", 5)]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "rule"),
+    [
+        (a_stranger_answers, "answers"),
+        (an_open_connection_ends, "open stays"),
+        (it_moves_without_need, "best eligible"),
+    ],
+)
+def test_what_is_found_in_a_standstill_alone_is_left_out(
+    breaks: Callable[[list[Line]], None], rule: str
+) -> None:
+    lines = whole()
+    breaks(lines)
+    assert rule in rules([*lines, *AWAKE])
+
+    lines += control((40.0, 128.0), (129.5, 156.0))
+
+    assert rule not in rules(lines)
+    assert rule in left_out(lines)
 
 
 def test_of_a_time_unseen_for_too_long_nothing_is_said_of_lateness() -> None:
@@ -220,6 +274,12 @@ def test_a_connect_that_fails_while_stock_s_fail_at_another_pod_is_not_shared() 
 def test_a_connect_that_fails_when_stock_s_do_not_is_not_shared() -> None:
     lines = shared_failure()
     lines = [line for line in lines if (line["kind"], line.get("target")) != ("failed", "stock")]
+
+    assert "service" in rules(lines)
+
+
+def test_a_connect_that_fails_long_after_stock_s_did_is_not_shared() -> None:
+    lines = [*shared_failure(), *failed(108.0, 108.0)]
 
     assert "service" in rules(lines)
 

@@ -58,6 +58,7 @@ class Gaps:
     ) -> None:
         self.still, self.unseen = merged(still), merged(unseen)
         self._either = merged([*self.still, *self.unseen])
+        self._around = merged((g.start - EARLIER_S, g.end + EARLIER_S) for g in self.still)
 
     def still_s(self, since: float, until: float) -> float:
         return overlap_s(self.still, since, until)
@@ -68,6 +69,10 @@ class Gaps:
     def lost_s(self, since: float, until: float) -> float:
         """How much of this time does not count."""
         return overlap_s(self._either, since, until)
+
+    def unsaid_s(self, since: float, until: float) -> float:
+        """Of how much of this time connects say nothing."""
+        return overlap_s(self._around, since, until)
 
     def stood_still(self, moment: float, echo_s: float = EARLIER_S) -> bool:
         """`echo_s`: how long afterwards it may still be the reason of what is seen."""

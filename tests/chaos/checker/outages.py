@@ -7,7 +7,6 @@ which ours do, the pod could not answer, or the machine.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
 
 from tests.chaos.checker.history import STOCK, Fault, History, Line, at
 
@@ -19,18 +18,21 @@ HEARD_S = 0.1
 
 
 def outages(history: History, target: str, fault: Fault) -> list[tuple[float, float]]:
-    """First and last failed connect of each outage in the time of this fault."""
-    return runs([line["t"] for line in own(history, target, fault)])
+    """First and last failed connect of each outage in the time of this fault.
 
-
-def runs(moments: Sequence[float]) -> list[tuple[float, float]]:
+    One goes on over a standstill in which nothing was heard: else it would be two short ones.
+    """
     found: list[tuple[float, float]] = []
-    for moment in sorted(moments):
-        if found and moment - found[-1][1] <= APART_S:
+    for moment in sorted(line["t"] for line in own(history, target, fault)):
+        if found and _apart(history, found[-1][1], moment) <= APART_S:
             found[-1] = (found[-1][0], moment)
         else:
             found.append((moment, moment))
     return found
+
+
+def _apart(history: History, one: float, other: float) -> float:
+    return other - one - history.gaps.unsaid_s(one, other)
 
 
 def own(history: History, target: str, fault: Fault) -> list[Line]:

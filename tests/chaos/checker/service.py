@@ -40,7 +40,7 @@ def service(history: History) -> Iterator[Finding]:
         for fault in history.faults:
             for first, last in outages(history, vipa, fault):
                 since, allowed = fault.counts_from(first), fault.bound.outage
-                took = last - since + EVERY_S - history.gaps.still_s(since, last)
+                took = last - since + EVERY_S - history.gaps.unsaid_s(since, last)
                 if took > allowed:
                     text = f"{vipa}: {fault.name} cost {took:.3f} s, allowed are {allowed} s"
                     yield Finding(last, "service", text, since)

@@ -56,7 +56,7 @@ def _allowed(history: History, since: float, until: float) -> float:
 
 def _left_without(history: History, vipa: str, fault: Fault) -> Iterator[Finding]:
     found = ownerless(history, vipa, fault)
-    if not fault.bound.moves or found is None:
+    if found is None:
         return
     began, ended = fault.counts_from(found[0]), found[1]
     took = ended - began - history.gaps.lost_s(began, ended)
