@@ -9,7 +9,17 @@ import pytest
 
 from vipa.core.cluster import Key
 from vipa.core.record import Move, Record
-from vipa.core.resources import ChainEntry, Condition, Phase, State, Vipa, VipaStack, VipaStatus
+from vipa.core.resources import (
+    ChainEntry,
+    Condition,
+    Monitor,
+    Phase,
+    Probe,
+    State,
+    Vipa,
+    VipaStack,
+    VipaStatus,
+)
 from vipa.rehearsal import invariants, loader
 from vipa.rehearsal.model import Model
 from vipa.rehearsal.observation import Observation, Said, turns
@@ -139,6 +149,8 @@ def taken_by_a_quarantined_stack(saw: Observation) -> None:
 
 def taken_without_a_witness(saw: Observation) -> None:
     """sysa fell silent at 5, sysc was heard at 4 for the last time."""
+    plex = saw.world.sysplexes[Key("default", "plex1")]
+    saw.world.put(replace(plex, monitor=Monitor(probe=Probe(8080))))
     stack, pod = saw.world.stacks[Key("default", "sysa")], saw.world.pods[Key("default", "sysa")]
     saw.world.put(replace(stack, status=replace(stack.status, reason="Unresponsive")))
     saw.world.put(replace(pod, ready=True))
@@ -200,9 +212,27 @@ def test_broken(spoil: Callable[[Observation], None], text: str) -> None:
     assert any(one.startswith(text) for one in found), found
 
 
-def test_a_witness_that_was_heard_since_is_one() -> None:
+def unwitnessed() -> Observation:
     saw = seen()
     taken_without_a_witness(saw)
+    return saw
+
+
+def test_no_witness_is_asked_for_where_nobody_asks_any_more() -> None:
+    saw = unwitnessed()
+    saw.world.put(replace(saw.world.sysplexes[Key("default", "plex1")], monitor=None))
+    assert not [one for one in invariants.broken(saw, {}) if "I10" in one]
+
+
+def test_no_witness_is_asked_for_where_no_ranking_names_the_owner_any_more() -> None:
+    saw = unwitnessed()
+    chain = tuple(one for one in saw.world.vipas[WEB].status.chain if one.stack != "sysa")
+    status(saw, chain=chain)
+    assert not [one for one in invariants.broken(saw, {}) if "I10" in one]
+
+
+def test_a_witness_that_was_heard_since_is_one() -> None:
+    saw = unwitnessed()
     saw.heard[saw.world.records[WEB].owner_uid] = 5.5  # type: ignore[index]
     assert not [one for one in invariants.broken(saw, {}) if "I10" in one]
 
