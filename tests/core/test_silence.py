@@ -151,3 +151,17 @@ def test_silent_holder_gives_way_at_once_to_the_pod_that_brings_its_stack_in_aga
     found.memory.tallies[twin.uid] = Tally(silent=False, confirmed=True)
     found.put(twin)
     assert (found.phase("sysa"), found.record().pod) == ("Active Eligible", "twin")
+
+
+def test_one_probe_lost_after_all_were_silent_convicts_nobody() -> None:
+    found = watched(vipa(backups=RANKED), stacks=4)
+    found.deaf = {"sysa", "sysb", "sysc", "sysd"}
+    found.wait(5)
+    assert found.held == "MassFailure"
+    found.deaf = set()
+    found.wait(1)
+    found.deaf = {"sysa"}
+    found.wait(2)
+    assert (found.record().owner, found.phase("sysa")) == ("sysa", "Active Eligible")
+    found.wait(1)
+    assert (found.record().owner, found.phase("sysa")) == ("sysb", "Failed Unresponsive")

@@ -37,15 +37,20 @@ class Silent(NamedTuple):
         return {pod.node for pod in self.pods}
 
 
-def silent(snapshot: Snapshot, key: Key) -> Silent | None:
-    """The stack if no pod of it that is well by the facts has answered its last probe."""
+def silent(snapshot: Snapshot, key: Key, asking: Monitor) -> Silent | None:
+    """The stack if no pod of it that is well by the facts has answered its last probe.
+
+    Whoever answered once in between is found silent only by another full row: it lived, and a
+    single probe may be lost.
+    """
     world = snapshot.world
     well = [p for p in world.members(key) if health.facts(p, world.nodes).eligible]
     tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
     missed = [t.missed for t in tallies if t is not None and t.missed is not None]
     if not well or len(missed) < len(well):
         return None
-    found = all(t is not None and t.silent for t in tallies)
+    full = asking.failure_threshold
+    found = all(t is not None and t.silent and t.misses >= full for t in tallies)
     return Silent(key, max(missed), found, tuple(well))
 
 
@@ -65,7 +70,7 @@ def mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Sil
     just begun to miss them counts with those that are found silent."""
     asking = plex.monitor
     assert asking is not None
-    found = [one for key in group if (one := silent(snapshot, key)) is not None]
+    found = [one for key in group if (one := silent(snapshot, key, asking)) is not None]
     # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
     doubtful = {one: end for one in found if (end := _stale_at(snapshot, one)) > snapshot.clock}
     back = [again for key in group if (again := _again(snapshot, key)) is not None]

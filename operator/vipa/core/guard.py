@@ -43,9 +43,8 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     if asking is None or asking.on_unresponsive is OnUnresponsive.REPORT:
         return Belief()
     keys = sorted(stacks)
-    suspects = [
-        one for key in keys if (one := doubt.silent(snapshot, key)) and _is_suspect(snapshot, one)
-    ]
+    silent = [one for key in keys if (one := doubt.silent(snapshot, key, asking)) is not None]
+    suspects = [one for one in silent if _is_suspect(snapshot, one)]
     owners = _silent_owners(snapshot, plex, keys)
     # The whole group is looked at only where one of it is silent: rounds are many, groups large.
     others = snapshot.world.stacks_by_sysplex.get(plex.key, NOTHING) if suspects or owners else ()
