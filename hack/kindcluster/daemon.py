@@ -68,8 +68,19 @@ def stop(state: Path, *, forget: bool) -> None:
     if record.exists():
         processes.end([processes.Process(**json.loads(record.read_text()))], grace_s=30.0)
         record.unlink()
+    # dockerd leaves its network namespace mounted, and no folder above that could be removed.
+    for place in mounted(state):
+        subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
     if forget and (state / "docker").exists():
         shutil.rmtree(state / "docker")
+
+
+def mounted(state: Path, mounts: Path = Path("/proc/self/mounts")) -> list[Path]:
+    """Return where something is mounted below this folder, the innermost first."""
+    if not mounts.exists():
+        return []
+    places = [Path(line.split()[1]) for line in mounts.read_text().splitlines()]
+    return [place for place in reversed(places) if place.is_relative_to(state)]
 
 
 def install() -> None:

@@ -70,6 +70,19 @@ def test_a_missing_capability_is_known_from_the_bounding_set(
     assert daemon.lacks_sys_resource(status) is lacks
 
 
+def test_what_dockerd_leaves_mounted_is_found_the_innermost_first(tmp_path: Path) -> None:
+    mounts, state = tmp_path / "mounts", Path("/clone/build/kind")
+    mounts.write_text(
+        "sysfs /sys sysfs rw 0 0\n"
+        f"nsfs {state}/run/exec/netns nsfs rw 0 0\n"
+        f"nsfs {state}/run/exec/netns/default nsfs rw 0 0\n"
+        f"nsfs {state}-of-another/run nsfs rw 0 0\n"
+    )
+    netns = state / "run/exec/netns"
+    assert daemon.mounted(state, mounts) == [netns / "default", netns]
+    assert daemon.mounted(state, tmp_path / "of another system") == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "file"),
     [
