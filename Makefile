@@ -43,8 +43,8 @@ unit: setup ## tests that need no control plane
 # A test that fails beside three others on a machine that is shared, too, is tried again: one race
 # among a thousand tests would else refuse what it has nothing to do with. Each rerun is named at the
 # end with what failed, because it is a race all the same. Two owners, or an epoch that went wrong,
-# are no race: what the history of a record cannot be (BrokenPromise) fails at once.
-RERUNS := --reruns 2 --rerun-except BrokenPromise -rfER --rerun-show-tracebacks
+# are no race: what the history of a record cannot be (BrokenPromise) fails at once. Nor are twenty.
+RERUNS := --reruns 2 --max-suite-reruns 20 --rerun-except BrokenPromise -rfER --rerun-show-tracebacks
 cluster: setup ## tests on a real control plane and of the chart (builds it and helm once, about 16 minutes)
 	@hack/controlplane binaries >/dev/null
 	@hack/controlplane tools >/dev/null
