@@ -64,7 +64,7 @@ kind-demo: setup ## the same with real kubelets: cluster, image, chart, a node k
 	@$(BIN)/python hack/demo/kind.py
 
 # A cluster with operator and traffic on its nodes; what is there already is left as it is.
-kind: setup
+kind: setup ## a cluster of four nodes in two zones, with the operator's image on them
 	@hack/kind up >/dev/null && $(BIN)/python hack/image && hack/kind traffic >/dev/null
 	@hack/kind load sysplex-vipa:$$($(BIN)/python -c 'import vipa; print(vipa.__version__)')
 
