@@ -30,7 +30,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 WITHIN_S = 20.0
-POLL_S = 0.05
+POLL_S = 0.02
 QUIET_S = 0.4
 KINDS = (
     "Pod",
