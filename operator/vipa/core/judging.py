@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
-from vipa.core import groupstatus, guard, membership, ownership
+from vipa.core import groupstatus, guard, membership, monitor, ownership
 from vipa.core.cluster import Key
 from vipa.core.guard import Belief
-from vipa.core.judgement import Judgement, before
+from vipa.core.judgement import Judgement
 from vipa.core.resources import Phase, Sysplex
 from vipa.core.snapshot import Memory, Snapshot
 
@@ -37,23 +37,28 @@ def judge(snapshot: Snapshot, stacks: Iterable[Key]) -> Judged:
             wanted |= held.stacks
         wanted |= memory.doubted.get(plex.key, frozenset())
     still = frozenset(uid for uid in memory.believed if (t := memory.tallies.get(uid)) and t.silent)
-    seen = replace(snapshot, memory=replace(memory, believed=still))
+    seen = _believing(snapshot, still)
     verdicts = {key: membership.judge(seen, key, memory.verdicts.get(key)) for key in wanted}
-    still = still.union(*(_out_with(seen, key) for key in wanted if verdicts[key].active))
-    seen = replace(snapshot, memory=replace(memory, believed=still))
+    out = (_out_with(seen, key) for key in wanted if verdicts[key].active)
+    seen = _believing(snapshot, still.union(*out))
     believed, beliefs = _decide(seen, groups, wanted, verdicts)
     joins = _join(snapshot, verdicts)
     return Judged(verdicts=verdicts, joins=joins, believed=believed, beliefs=beliefs)
 
 
-def _out_with(seen: Snapshot, key: Key) -> Iterator[str]:
+def _believing(snapshot: Snapshot, uids: Set[str]) -> Snapshot:
+    return replace(snapshot, memory=replace(snapshot.memory, believed=uids))
+
+
+def _out_with(seen: Snapshot, key: Key) -> list[str]:
     """The silent pods of a stack that is not Active yet. That another pod brings it in is no reason
     to doubt them anew: one of them would be taken for the holder that it was."""
-    stack, known = seen.world.stacks.get(key), seen.memory.verdicts.get(key)
-    if before(stack, known, seen.now, seen.clock).phase is not Phase.ACTIVE:
-        tallies = seen.memory.tallies
-        uids = (pod.uid for pod in seen.world.members(key))
-        yield from (uid for uid in uids if (t := tallies.get(uid)) is not None and t.silent)
+    tallies = seen.memory.tallies
+    uids = (pod.uid for pod in seen.world.members(key))
+    silent = [uid for uid in uids if (t := tallies.get(uid)) is not None and t.silent]
+    if silent and monitor.last_of(seen, key).phase is not Phase.ACTIVE:
+        return silent
+    return []
 
 
 def _decide(
@@ -68,7 +73,7 @@ def _decide(
         beliefs = {plex.key: _look(seen, plex, wanted, verdicts) for plex in groups}
         news = frozenset().union(*(belief.believed for belief in beliefs.values()))
         news -= frozenset(seen.memory.believed)
-        seen = replace(seen, memory=replace(seen.memory, believed=seen.memory.believed | news))
+        seen = _believing(seen, seen.memory.believed | news)
         for key in {pod.stack_key for uid in news if (pod := seen.world.pod_of(uid))}:
             verdicts[key] = membership.judge(seen, key, seen.memory.verdicts.get(key))
         if not news:

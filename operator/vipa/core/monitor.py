@@ -47,7 +47,7 @@ def tally(snapshot: Snapshot, pod: Pod, monitor: Monitor) -> Tally:
     known = snapshot.memory.tallies.get(pod.uid)
     if known is not None:
         return known
-    last = _last(snapshot, pod)
+    last = last_of(snapshot, pod.stack_key)
     if last.uid == pod.uid and last.phase is not Phase.ABSENT and NEVER not in last.message:
         said = _adopted(last)
         if not said and _lost_since(snapshot, pod, last.since):
@@ -79,10 +79,10 @@ def _subject(pod: Pod) -> str:
     return f"pod {pod.key.name} on node {pod.node}"
 
 
-def _last(snapshot: Snapshot, pod: Pod) -> Before:
-    key = pod.stack_key
-    stack, judged = snapshot.world.stacks.get(key), snapshot.memory.verdicts.get(key)
-    return before(stack, judged, snapshot.now, snapshot.clock)
+def last_of(snapshot: Snapshot, stack: Key) -> Before:
+    """The last verdict about a stack."""
+    world, known = snapshot.world, snapshot.memory.verdicts
+    return before(world.stacks.get(stack), known.get(stack), snapshot.now, snapshot.clock)
 
 
 def _lost_since(snapshot: Snapshot, pod: Pod, since: str) -> bool:
@@ -135,14 +135,11 @@ def is_suspect(snapshot: Snapshot, pod: Pod) -> bool:
     found = snapshot.memory.tallies.get(pod.uid)
     if found is None or not found.silent or found.turned is None:
         return False
-    stack, judged = (
-        snapshot.world.stacks.get(pod.stack_key),
-        snapshot.memory.verdicts.get(pod.stack_key),
-    )
+    stack = snapshot.world.stacks.get(pod.stack_key)
     # Who is told to leave does so whatever is believed of it.
     if stack is not None and stack.left:
         return False
-    if before(stack, judged, snapshot.now, snapshot.clock).phase is not Phase.ACTIVE:
+    if last_of(snapshot, pod.stack_key).phase is not Phase.ACTIVE:
         return False
     return pod.uid not in snapshot.memory.believed
 
