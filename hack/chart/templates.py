@@ -27,6 +27,7 @@ SWITCHES = {
     "record-fence": ".Values.policies.recordFence",
     "pod-annotation": ".Values.policies.podAnnotation",
     "own-services": ".Values.policies.ownServices",
+    "own-slices": ".Values.policies.ownSlices",
     "unique-address": ".Values.policies.uniqueAddress",
 }
 

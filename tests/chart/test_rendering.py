@@ -124,7 +124,7 @@ def test_definitions_stay_at_uninstall_if_they_are_to_be_kept(render: Render, ke
 
 def test_switches_leave_out_what_they_name(render: Render) -> None:
     off = {"enabled": False}
-    names = ("recordFence", "podAnnotation", "ownServices", "uniqueAddress")
+    names = ("recordFence", "podAnnotation", "ownServices", "ownSlices", "uniqueAddress")
     objects = render(
         crds={"install": False},
         policies=dict.fromkeys(names, False),
