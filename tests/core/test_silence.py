@@ -165,3 +165,46 @@ def test_one_probe_lost_after_all_were_silent_convicts_nobody() -> None:
     assert (found.record().owner, found.phase("sysa")) == ("sysa", "Active Eligible")
     found.wait(1)
     assert (found.record().owner, found.phase("sysa")) == ("sysb", "Failed Unresponsive")
+
+
+def held_over_a_restart() -> Watched:
+    """Of three stacks that were held in doubt a fresh operator has asked one, and the fourth."""
+    found = watched(vipa(backups=(Rank("sysd", 1),)), stacks=4)
+    found.deaf = {"sysa", "sysb", "sysc"}
+    found.wait(5)
+    found.unasked = {"sysb", "sysc"}
+    found.restart()
+    found.wait(10)
+    return found
+
+
+def test_fresh_operator_doubts_whom_it_hears_first_as_the_one_before_did() -> None:
+    found = held_over_a_restart()
+    assert (found.record().owner, found.held) == ("sysa", "MassFailure")
+    found.unasked = set()
+    found.wait(5)
+    assert (found.record().owner, found.held) == ("sysa", "MassFailure")
+
+
+def test_fresh_operator_believes_its_own_probes_once_it_has_asked_all() -> None:
+    found = held_over_a_restart()
+    found.unasked, found.deaf = set(), {"sysa"}
+    found.wait(3)
+    assert (found.record().owner, found.held) == ("sysd", "")
+
+
+def test_doubt_of_a_fresh_operator_ends_with_the_limit() -> None:
+    found = held_over_a_restart()
+    found.wait(46)
+    assert found.record().owner == "sysa"
+    found.wait(2)
+    assert found.record().owner == "sysd"
+
+
+def test_fresh_operator_takes_a_dead_node_for_dead_whatever_was_held() -> None:
+    found = held_over_a_restart()
+    found.stale = {"na"}
+    found.wait(14)
+    assert found.record().owner == "sysa"
+    found.wait(2)
+    assert found.record().owner == "sysd"

@@ -23,12 +23,14 @@ BEGIN = 1_767_225_600
 
 @dataclass(kw_only=True)
 class Watched:
-    """`deaf`: pods that do not answer. The nodes' heartbeats are fresh unless they are `stale`."""
+    """`deaf`: pods that do not answer; `unasked`: whose probes are late. The nodes' heartbeats are
+    fresh unless they are `stale`."""
 
     world: Inventory
     memory: Memory = field(default_factory=Memory)
     second: int = 0
     deaf: set[str] = field(default_factory=set)
+    unasked: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
     before: dict[str, int] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ class Watched:
     def probe(self, found: Pod) -> None:
         seen = self.snapshot
         asking = monitor.of(seen, found)
-        if asking is None:
+        if asking is None or found.key.name in self.unasked:
             return
         error = "no answer within 300 ms" if found.key.name in self.deaf else ""
         tally = monitor.tally(seen, found, asking)

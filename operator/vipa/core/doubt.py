@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from vipa.core import forms, health, probing
+from vipa.core import forms, health, holding, probing
 from vipa.core.cluster import Key, Pod
 from vipa.core.probing import Lapse
-from vipa.core.resources import Condition, Monitor, Sysplex
+from vipa.core.resources import Monitor, Sysplex
 from vipa.core.snapshot import Snapshot
 
 STALE_S = 15.0
@@ -24,12 +24,14 @@ NODES_LEAST = 2
 class Silent(NamedTuple):
     """A stack of which no pod answers: when the last of their rows of unanswered probes began.
 
-    `found`: silent for as long as the threshold asks; else it is on the way there.
+    `found`: silent for as long as the threshold asks; else it is on the way there. `heard`: it has
+    answered this observer before, which else does not know when the silence began.
     """
 
     stack: Key
     missed: float
     found: bool
+    heard: bool
     pods: tuple[Pod, ...]
 
     @property
@@ -51,7 +53,8 @@ def silent(snapshot: Snapshot, key: Key, asking: Monitor) -> Silent | None:
         return None
     full = asking.failure_threshold
     found = all(t is not None and t.silent and t.misses >= full for t in tallies)
-    return Silent(key, max(missed), found, tuple(well))
+    heard = any(t is not None and t.answered is not None for t in tallies)
+    return Silent(key, max(missed), found, heard, tuple(well))
 
 
 class Doubt(NamedTuple):
@@ -67,34 +70,50 @@ class Doubt(NamedTuple):
 
 def mass(snapshot: Snapshot, plex: Sysplex, group: list[Key], suspects: list[Silent]) -> Doubt:
     """Probes do not fail in one moment but one after the other, within an interval: so whoever has
-    just begun to miss them counts with those that are found silent."""
+    just begun to miss them counts with those that are found silent.
+
+    An observer that has just begun and finds a mass failure told doubts every suspect until it has
+    asked all: whom it happens to hear first is no sign that the others live (I4).
+    """
     asking = plex.monitor
     assert asking is not None
     found = [one for key in group if (one := silent(snapshot, key, asking)) is not None]
     # A dead node explains the silence of its stacks: they are no sign that the observer is deaf.
     doubtful = {one: end for one in found if (end := _stale_at(snapshot, one)) > snapshot.clock}
     back = [again for key in group if (again := _again(snapshot, key)) is not None]
-    if len(doubtful) + len(back) < STACKS_LEAST:
+    told = holding.shown(plex)
+    before = told is not None and told.reason == holding.MASS_FAILURE
+    unsure = before and not holding.sure(snapshot, plex)
+    if len(doubtful) + len(back) < STACKS_LEAST and not unsure:
         return Doubt()
     answering = _answering(snapshot, group)
-    began = forms.seconds(since(snapshot, plex)) or 0
+    began = forms.seconds(holding.since(snapshot, plex)) or 0
     limit = began + asking.hold_limit - (forms.seconds(snapshot.now) or 0)
-    told = plex.key in snapshot.memory.holding or shown(plex) is not None
+    known = plex.key in snapshot.memory.holding or told is not None
     held, said, dues = set(), False, [snapshot.clock + limit]
     for one in [s for s in suspects if s in doubtful]:
-        near = [r for r in doubtful if abs(r.missed - one.missed) <= asking.window]
+        near = [r for r in doubtful if _near(asking, r, one, told_before=before)]
         with_it = [r for r in back if _was_silent_with(snapshot, asking, r, one)]
         nodes = set().union(*(r.nodes for r in near), *(r.nodes for r in with_it))
         count = len(near) + len(with_it)
         many = count * 100 > asking.hold_percent * (answering + len(near))
-        if count >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many and limit > 0:
+        at_once = count >= STACKS_LEAST and len(nodes) >= NODES_LEAST and many
+        if (at_once or unsure) and limit > 0:
             held.add(one.stack)
             dues.append(doubtful[one])
             # What people were told is so until nobody is held any more.
-            said = said or sum(r.found for r in near) >= STACKS_LEAST or (told and bool(with_it))
-            if with_it or not all(r.found for r in near):
+            said = said or sum(r.found for r in near) >= STACKS_LEAST or (known and bool(with_it))
+            if unsure or with_it or not all(r.found for r in near):
                 dues.append(snapshot.clock + asking.interval)
     return Doubt(frozenset(held), said, min(dues)) if held else Doubt()
+
+
+def _near(asking: Monitor, other: Silent, one: Silent, *, told_before: bool) -> bool:
+    """Whether two fell silent at once. Of those that were silent when this observer began nothing
+    else is known than that a mass failure had been told."""
+    if told_before and not one.heard and not other.heard:
+        return True
+    return abs(other.missed - one.missed) <= asking.window
 
 
 class Again(NamedTuple):
@@ -146,14 +165,3 @@ def _answering(snapshot: Snapshot, group: list[Key]) -> int:
         tallies = [snapshot.memory.tallies.get(pod.uid) for pod in well]
         count += any(t is None or t.missed is None for t in tallies)
     return count
-
-
-def shown(plex: Sysplex) -> Condition | None:
-    held = [c for c in plex.status.conditions if c.type == "Holding" and c.status == "True"]
-    return held[0] if held else None
-
-
-def since(snapshot: Snapshot, plex: Sysplex) -> str:
-    """Since when the group holds verdicts: by memory, else by its condition, else now."""
-    known, told = snapshot.memory.holding.get(plex.key), shown(plex)
-    return (known.since if known else told.since if told else "") or snapshot.now

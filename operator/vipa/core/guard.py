@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from vipa.core import doubt, health, monitor
+from vipa.core import doubt, health, holding, monitor
 from vipa.core.cluster import Key, Pod
 from vipa.core.doubt import Doubt, Silent
 from vipa.core.inventory import NOTHING
 from vipa.core.judgement import Judgement
 from vipa.core.resources import Monitor, OnUnresponsive, Sysplex
 from vipa.core.snapshot import Holding, SilentOwners, Snapshot
-
-NAMED = 8
-MASS_FAILURE = "MassFailure"
-NO_WITNESS = "NoWitness"
 
 VerdictOf = Callable[[Key], Judgement]
 
@@ -64,7 +60,9 @@ def look(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key], verdict: Verd
     soon = snapshot.clock + asking.interval
     return Belief(
         believed=frozenset(uids),
-        holding=_holding(snapshot, plex, held=said, alone=alone | unseen, limit=asking.hold_limit),
+        holding=holding.to_tell(
+            snapshot, plex, held=said, alone=alone | unseen, limit=asking.hold_limit
+        ),
         due=min(soon, many.due) if alone or undecided else many.due,
         again=frozenset(many.stacks | undecided | alone),
         owners=SilentOwners(frozenset(owners), waiting) if owners else None,
@@ -172,41 +170,3 @@ def has_answered_since(snapshot: Snapshot, pod: Pod, moment: float | None) -> bo
     if found is None or found.answered is None or moment is None:
         return False
     return found.answered > moment
-
-
-def _holding(
-    snapshot: Snapshot, plex: Sysplex, *, held: Set[Key], alone: Set[Key], limit: float
-) -> Holding | None:
-    stacks = frozenset(held | alone)
-    since = doubt.since(snapshot, plex)
-    if held:
-        text = (
-            f"{_names(held)} fell silent at once while their nodes report; not believed for "
-            f"{limit:g} s"
-        )
-        return Holding(MASS_FAILURE, text, since, stacks)
-    if alone:
-        text = f"{_names(alone)}: silent, but no other stack has answered since"
-        return Holding(NO_WITNESS, text, since, stacks)
-    known, shown = snapshot.memory.holding.get(plex.key), doubt.shown(plex)
-    if shown is not None and not _sure(snapshot, plex):
-        return known or Holding(shown.reason, shown.message, since)
-    return None
-
-
-def _sure(snapshot: Snapshot, plex: Sysplex) -> bool:
-    """Whether this observer knows by itself of every pod of the group. One that has just begun
-    does not end what another one held (I4)."""
-    world = snapshot.world
-    for key in world.stacks_by_sysplex.get(plex.key, NOTHING):
-        for pod in world.members(key):
-            found = snapshot.memory.tallies.get(pod.uid)
-            if health.facts(pod, world.nodes).eligible and not (found and found.confirmed):
-                return False
-    return True
-
-
-def _names(stacks: Set[Key]) -> str:
-    names = sorted(key.name for key in stacks)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
