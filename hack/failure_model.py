@@ -36,6 +36,7 @@ DEPENDS = {
     "leader-node-kill": "lease.duration, then the monitor",
     "drain": "preStop longer than kube-proxy needs to follow",
     "rolling-update": "maxSurge 1, and preStop longer than kube-proxy needs to follow",
+    "planned-move": "nothing: who gave it serves on, and so do open connections",
     "operator-kill": "nothing: who serves needs no operator",
     "leader-freeze": "nothing",
     "api-restart": "nothing: the operators keep what they decided until they see again",

@@ -73,6 +73,13 @@ def does_not_come_home(lines: list[Line]) -> None:
     del lines[index(lines, "record", 2)]
 
 
+def comes_home_late(lines: list[Line]) -> None:
+    """Its primary answers the stock Service again since 112."""
+    lines[index(lines, "record", 2)]["t"] = 115.5
+    lines[index(lines, "settled")]["t"] = 116.0
+    lines.append(answered(112.0, 150.0, "sysa", "stock"))
+
+
 def a_stranger_answers(lines: list[Line]) -> None:
     lines.append(answered(120.0, 121.0, "sysc"))
 
@@ -83,6 +90,10 @@ def an_old_owner_answers_on(lines: list[Line]) -> None:
 
 def outage_is_too_long(lines: list[Line]) -> None:
     lines += failed(102.2, 104.0)
+
+
+def fails_once_more_when_it_comes_home(lines: list[Line]) -> None:
+    lines += failed(111.3, 111.3)
 
 
 def fails_without_a_fault(lines: list[Line]) -> None:
@@ -135,6 +146,15 @@ def open_connection_breaks_where_nothing_shall(lines: list[Line]) -> None:
     lines.append({"kind": "held", **held})
 
 
+def open_connection_breaks_as_soon_as_its_pod_is_told_to_end(lines: list[Line]) -> None:
+    """Which serves on for 3 s."""
+    lines[:] = [line for line in lines if line["kind"] != "failed"]
+    lines[index(lines, "fault")].update(fault="drain", stacks=["sysa"])
+    lines += [pod(100.2, "sysa", terminating=True), pod(103.4, "sysa", gone=True)]
+    held = {"t": 60.0, "until": 100.6, "target": "web", "pod": "sysa-0", "error": "reset"}
+    lines.append({"kind": "held", **held})
+
+
 def nobody_ever_asked(lines: list[Line]) -> None:
     del lines[index(lines, "asking")]
 
@@ -155,13 +175,16 @@ OTHERS: list[tuple[Callable[[list[Line]], None], str]] = [
     (too_long_without_owner, "in time"),
     (nobody_although_somebody_could, "in time"),
     (does_not_come_home, "at home"),
+    (comes_home_late, "taken back"),
     (moves_where_nothing_shall, "stays put"),
     (a_stranger_answers, "answers"),
     (an_old_owner_answers_on, "answers"),
     (outage_is_too_long, "service"),
+    (fails_once_more_when_it_comes_home, "service"),
     (fails_without_a_fault, "service"),
     (open_connection_breaks, "open stays"),
     (open_connection_breaks_where_nothing_shall, "open stays"),
+    (open_connection_breaks_as_soon_as_its_pod_is_told_to_end, "open stays"),
     (nobody_looked_what_is_left, "complete"),
     (nobody_ever_asked, "complete"),
     (clients_paused, "complete"),
@@ -238,6 +261,45 @@ def test_an_open_connection_to_a_node_that_died_may_end_when_its_patience_does()
 
     assert "open stays" not in rules(late)
     assert "open stays" in rules(reset)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_open_connection_may_end_with_its_pod(told: bool) -> None:
+    """Also where nobody saw that the pod was told to end, and it is gone."""
+    lines = [line for line in whole("drain") if line["kind"] != "failed"]
+    lines += [pod(100.2, "sysa", terminating=told), pod(103.9, "sysa", gone=True)]
+    held = {"t": 60.0, "until": 103.3, "target": "web", "pod": "sysa-0", "error": "EOF"}
+    lines.append({"kind": "held", **held})
+
+    assert "open stays" not in rules(lines)
+
+
+def test_a_connection_that_ends_when_the_addresses_are_taken_down_broke_no_promise() -> None:
+    held = {"t": 60.0, "until": 152.0, "target": "web", "pod": "sysa-0", "error": "EOF"}
+
+    assert "open stays" not in rules([*whole(), {"kind": "held", **held}])
+
+
+@pytest.mark.parametrize(("heard", "late"), [(108.0, True), (111.5, False), (None, False)])
+def test_an_address_is_late_when_its_primary_was_well_and_was_heard(
+    heard: float | None, late: bool
+) -> None:
+    """Mended is it at 110, and its own again at 114."""
+    lines = whole()
+    lines[index(lines, "record", 2)]["t"] = 114.0
+    lines[index(lines, "settled")]["t"] = 114.5
+    if heard is not None:
+        lines.append(answered(heard, 150.0, "sysa", "stock"))
+
+    assert ("taken back" in rules(lines)) == late
+
+
+def test_a_primary_that_is_not_ready_yet_need_not_have_its_address() -> None:
+    lines = whole()
+    comes_home_late(lines)
+    lines += [pod(105.0, "sysa", ready=False), pod(114.0, "sysa")]
+
+    assert "taken back" not in rules(lines)
 
 
 def run(path: Path | str) -> subprocess.CompletedProcess[str]:

@@ -39,10 +39,17 @@ def test_of_stock_with_several_pods_an_outage_lasts_until_all_is_well() -> None:
     assert cost.outage == pytest.approx(4.205)
 
 
-def test_a_cost_says_how_long_the_machine_stood_still() -> None:
+def test_an_address_that_fails_again_in_the_time_of_a_fault_was_not_well_in_between() -> None:
+    (cost,) = checker.costs([*whole(), *failed(111.3, 111.3)])
+
+    assert cost.outage == pytest.approx(11.205)
+
+
+def test_a_cost_says_how_long_nothing_was_said() -> None:
+    """The machine stood still, and a second before and after connects say nothing either."""
     lines = [*whole(), *control((40.0, 105.0), (106.5, 156.0))]
 
-    assert next(checker.costs(lines)).lost == pytest.approx(1.5)
+    assert next(checker.costs(lines)).lost == pytest.approx(3.5)
 
 
 def test_an_owner_that_is_replaced_by_a_later_fault_was_not_replaced_by_this_one() -> None:

@@ -46,6 +46,7 @@ BOUNDS = {
     "leader-node-kill": LEADERLESS,
     "drain": GRACEFUL,
     "rolling-update": GRACEFUL,
+    "planned-move": GRACEFUL,
     "operator-kill": NOTHING,
     "leader-freeze": NOTHING,
     "api-restart": NOTHING._replace(blinds=True),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tests.chaos.checker.history import CONTROL, Fault, History, Line
-from tests.chaos.checker.outages import EVERY_S, outages, own
+from tests.chaos.checker.outages import EVERY_S, outage, own
 from tests.chaos.checker.timing import ownerless
 
 
@@ -14,7 +14,7 @@ class Cost(NamedTuple):
     """What one fault cost one target: seconds without an owner, and without service.
 
     `shared`: connects that failed together with the stock Service's, at a pod that did not move.
-    `lost`: seconds of it in which the machine stood still, or nobody could see.
+    `lost`: seconds of it of which connects say nothing, or in which nobody could see.
     """
 
     fault: str
@@ -37,10 +37,7 @@ def costs(lines: Iterable[Line]) -> Iterator[Cost]:
 
 
 def _cost(history: History, fault: Fault, target: str) -> Cost:
-    found = outages(history, target, fault)
-    longest = max((last - first + EVERY_S for first, last in found), default=0.0)
-    if target not in history.chains and found:
-        longest = found[-1][1] - found[0][0] + EVERY_S  # of several pods: until all is well
+    found = outage(history, target, fault)
     span = ownerless(history, target, fault)
     failed = len(own(history, target, fault))
     in_all = sum(fault.spans(line["t"]) for line in history.failures(target))
@@ -48,9 +45,9 @@ def _cost(history: History, fault: Fault, target: str) -> Cost:
         fault.name,
         target,
         None if span is None else span[1] - span[0],
-        longest,
+        found[1] - found[0] + EVERY_S if found else 0.0,
         failed,
         fault.patient,
         in_all - failed,
-        history.gaps.lost_s(fault.t, fault.over),
+        history.gaps.silent_s(fault.t, fault.over),
     )

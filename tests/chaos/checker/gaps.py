@@ -59,6 +59,7 @@ class Gaps:
         self.still, self.unseen = merged(still), merged(unseen)
         self._either = merged([*self.still, *self.unseen])
         self._around = merged((g.start - EARLIER_S, g.end + EARLIER_S) for g in self.still)
+        self._silent = merged([*self._around, *self.unseen])
 
     def still_s(self, since: float, until: float) -> float:
         return overlap_s(self.still, since, until)
@@ -73,6 +74,10 @@ class Gaps:
     def unsaid_s(self, since: float, until: float) -> float:
         """Of how much of this time connects say nothing."""
         return overlap_s(self._around, since, until)
+
+    def silent_s(self, since: float, until: float) -> float:
+        """Of how much of this time connects say nothing, or nobody could see."""
+        return overlap_s(self._silent, since, until)
 
     def stood_still(self, moment: float, echo_s: float = EARLIER_S) -> bool:
         """`echo_s`: how long afterwards it may still be the reason of what is seen."""

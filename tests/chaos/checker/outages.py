@@ -10,29 +10,20 @@ import bisect
 
 from tests.chaos.checker.history import STOCK, Fault, History, Line, at
 
-APART_S = 0.5  # failures further apart are two outages
 EVERY_S = 0.005
 SAME_MOMENT_S = 0.3
 # Stock asks one pod every 15 ms on average; so long a silence of one is no chance.
 HEARD_S = 0.1
 
 
-def outages(history: History, target: str, fault: Fault) -> list[tuple[float, float]]:
-    """First and last failed connect of each outage in the time of this fault.
+def outage(history: History, target: str, fault: Fault) -> tuple[float, float] | None:
+    """First and last failed connect in the time of this fault.
 
-    One goes on over a standstill in which nothing was heard: else it would be two short ones.
+    What was answered in between ends nothing: an address that fails for a moment again and again,
+    or once more when it comes home, has not been well since the first one.
     """
-    found: list[tuple[float, float]] = []
-    for moment in sorted(line["t"] for line in own(history, target, fault)):
-        if found and _apart(history, found[-1][1], moment) <= APART_S:
-            found[-1] = (found[-1][0], moment)
-        else:
-            found.append((moment, moment))
-    return found
-
-
-def _apart(history: History, one: float, other: float) -> float:
-    return other - one - history.gaps.unsaid_s(one, other)
+    found = [line["t"] for line in own(history, target, fault)]
+    return (min(found), max(found)) if found else None
 
 
 def own(history: History, target: str, fault: Fault) -> list[Line]:

@@ -50,7 +50,8 @@ def left_out(history: History, verdict: Verdict) -> str:
         if not any(f.bound.moves for f in history.faults if f.spans(line["t"]))
     )
     return (
-        f"left out: {history.gaps.still_s(*span):.1f} s stood still, "
+        f"left out: {history.gaps.still_s(*span):.1f} s stood still "
+        f"({history.gaps.unsaid_s(*span):.1f} s with the seconds around), "
         f"{history.gaps.unseen_s(*span):.1f} s unseen, {len(verdict.left_out)} findings, "
         f"{failed - judged} failed connects; {together} failed together with stock's"
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.chaos.checker.bounds import FOLLOW_S
 from tests.chaos.checker.history import Finding, History, Line, at
-from tests.chaos.checker.outages import EVERY_S, outages, shared
+from tests.chaos.checker.outages import EVERY_S, outage, shared
 
 EARLY_S = 0.5  # by which the recorder may hear of a record later than kube-proxy
 HOLDS_S = 10.0  # an open connection waits so long for an answer before it is given up
+SERVES_ON_S = 2.5  # preStop, 3 s, of a pod that is told to end; the recorder may hear of it late
 
 
 def answers(history: History) -> Iterator[Finding]:
@@ -38,12 +39,14 @@ def service(history: History) -> Iterator[Finding]:
     """Failed connects last no longer than the class allows; gracefully: none at all."""
     for vipa in history.chains:
         for fault in history.faults:
-            for first, last in outages(history, vipa, fault):
-                since, allowed = fault.counts_from(first), fault.bound.outage
-                took = last - since + EVERY_S - history.gaps.unsaid_s(since, last)
-                if took > allowed:
-                    text = f"{vipa}: {fault.name} cost {took:.3f} s, allowed are {allowed} s"
-                    yield Finding(last, "service", text, since)
+            found = outage(history, vipa, fault)
+            if found is None:
+                continue
+            since, last, allowed = fault.counts_from(found[0]), found[1], fault.bound.outage
+            took = last - since + EVERY_S - history.gaps.unsaid_s(since, last)
+            if took > allowed:
+                text = f"{vipa}: {fault.name} cost {took:.3f} s, allowed are {allowed} s"
+                yield Finding(last, "service", text, since)
         for line in history.failures(vipa):
             moment = line["t"]
             if not any(f.spans(moment) for f in history.faults) and not shared(
@@ -59,13 +62,20 @@ def open_stays(history: History) -> Iterator[Finding]:
         pods[line["pod"]].append(line)
     harmful = [fault for fault in history.faults if not fault.bound.graceful]
     for line in history.kinds["held"]:
-        if line["target"] not in history.chains or not line.get("error"):
-            continue
         ended = line["until"]
-        pod = at(pods[line["pod"]], ended + 1.0)
-        ending = pod is None or pod.get("gone") or pod["terminating"]
+        if line["target"] not in history.chains or not line.get("error") or ended > history.until:
+            continue
         silent = ended - (HOLDS_S if line["error"] == "timeout" else 0.0)
         broken = any(fault.t <= ended and silent <= fault.over for fault in harmful)
-        if not ending and not broken:
+        if not broken and not _ending(pods[line["pod"]], ended):
             text = f"{line['target']}: a connection to {line['pod']} ended: {line['error']}"
             yield Finding(ended, "open stays", text)
+
+
+def _ending(pod: Sequence[Line], moment: float) -> bool:
+    """Whether a pod has been told to end for so long that its process may be ending."""
+    told = next((line["t"] for line in pod if line["terminating"]), None)
+    if told is not None:
+        return moment >= told + SERVES_ON_S
+    last = at(pod, moment + 1.0)
+    return last is None or bool(last.get("gone"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.chaos.checker.bounds import FOLLOW_S, SILENT
 from tests.chaos.checker.facts import Facts
 from tests.chaos.checker.history import Fault, Finding, History, Line, at
-from tests.chaos.checker.outages import outages
+from tests.chaos.checker.outages import outage
 
 
 def in_time(history: History) -> Iterator[Finding]:
@@ -79,7 +79,8 @@ def ownerless(history: History, vipa: str, fault: Fault) -> tuple[float, float] 
         return None
     # From the first connect that failed, where one did: a fault comes about before the command that
     # causes it returns.
-    began = min([fault.struck, *(first for first, _ in outages(history, vipa, fault))])
+    failed = outage(history, vipa, fault)
+    began = min(fault.struck, failed[0]) if failed else fault.struck
     for line, following in itertools.pairwise([*records, {"t": fault.over}]):
         if not fault.t < line["t"] <= fault.over or term(line) == term(owner):
             continue

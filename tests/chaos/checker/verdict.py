@@ -20,6 +20,7 @@ from tests.chaos.checker.ownership import (
     one_owner,
     stays_put,
 )
+from tests.chaos.checker.returning import taken_back
 from tests.chaos.checker.service import answers, open_stays, service
 from tests.chaos.checker.timing import in_time
 from tests.chaos.checker.whole import complete, nothing_left
@@ -65,6 +66,7 @@ RULES = (
     Rule(best_eligible, holds=decided),
     Rule(in_time, holds=timed),
     Rule(at_home),
+    Rule(taken_back, holds=timed),
     Rule(stays_put, holds=decided),
     Rule(answers, holds=served(FOLLOW_S)),
     Rule(service),

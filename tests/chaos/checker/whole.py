@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.chaos.checker.history import Finding, History
 
 UNASKED_S = 1.0
-# A run that stood still for more than this says nothing of the product, whatever it did not find.
+# A run of which more than this says nothing shows nothing, whatever was not found in it.
 LOST_SHARE = 0.2
 
 
@@ -29,7 +29,7 @@ def complete(history: History) -> Iterator[Finding]:
         if fault.settled is None:
             yield Finding(fault.t, "complete", f"{fault.name} was never over")
     start, end = history.kinds["asking"][0]["t"], history.until
-    lost = history.gaps.lost_s(start, end)
+    lost = history.gaps.silent_s(start, end)
     if lost > LOST_SHARE * (end - start):
         text = f"of {end - start:.0f} s {lost:.0f} s do not count: nothing is shown by the rest"
         yield Finding(end, "complete", text)

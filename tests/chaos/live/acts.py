@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -46,6 +47,12 @@ def signal(*stacks: str, number: str) -> Act:
                 world.nodes.signal(node, world.nodes.containers(node, pod["uid"]), number)
 
     return act
+
+
+def move(to: str) -> Act:
+    """Pin the VIPA to a stack, as `vipa move` does; take the pin away where there is none."""
+    pin = json.dumps({"spec": {"move": {"to": to} if to else None}})
+    return kubectl("-n", NAMESPACE, "patch", "vipa", "web", "--type=merge", f"--patch={pin}")
 
 
 def kubectl(*arguments: str) -> Act:

@@ -116,54 +116,55 @@ def _node(name: str, harm: str, repair: str, *nodes: str, stacks: tuple[str, ...
     )
 
 
+def _of_a_stack() -> Iterator[Fault]:
+    sysa = ("sysa",)
+    stop, go = acts.signal(*sysa, number="SIGSTOP"), acts.signal(*sysa, number="SIGCONT")
+    unready, ready = acts.signal(*sysa, number="SIGUSR1"), acts.signal(*sysa, number="SIGUSR2")
+    to, home = acts.move("sysb"), acts.move("")
+    yield Fault(name="container-kill", cause=acts.signal(*sysa, number="SIGKILL"), stacks=sysa)
+    yield Fault(name="pod-delete", cause=acts.delete_pod, stacks=sysa)
+    yield Fault(name="process-hang", cause=stop, mend=go, stacks=sysa, lasts_s=None)
+    yield Fault(name="readiness-failure", cause=unready, mend=ready, stacks=sysa, lasts_s=None)
+    yield Fault(name="planned-move", cause=to, mend=home, stacks=sysa, lasts_s=None)
+
+
+def _of_what_directs() -> Iterator[Fault]:
+    proxies = acts.kubectl("-n", "kube-system", "delete", "pods", "-l=k8s-app=kube-proxy", "--wait")
+    yield Fault(name="operator-kill", cause=acts.kill_leader, lasts_s=8.0)
+    yield _frozen()
+    yield Fault(name="hand-edit", cause=acts.edit_by_hand, lasts_s=2.0)
+    yield Fault(name="kube-proxy-restart", cause=proxies, lasts_s=6.0)
+    yield Fault(
+        name="kubelet-stop",
+        cause=lambda world: world.nodes.service(acts.WORKER, "stop"),
+        mend=lambda world: world.nodes.service(acts.WORKER, "start"),
+        lasts_s=10.0,
+    )
+
+
+def _of_all_stacks() -> Iterator[Fault]:
+    stop, go = acts.signal(*HOMES, number="SIGSTOP"), acts.signal(*HOMES, number="SIGCONT")
+    yield Fault(name="mass-failure", cause=stop, mend=go, stacks=tuple(HOMES), lasts_s=4.0)
+    yield Fault(name="mass-silence", cause=acts.deafen, mend=acts.undeafen, lasts_s=8.0)
+    yield Fault(name="rolling-update", cause=acts.roll, stacks=tuple(HOMES))
+
+
+def _of_nodes() -> Iterator[Fault]:
+    sysa, uncordon = ("sysa",), acts.kubectl("uncordon", acts.WORKER)
+    yield Fault(name="drain", cause=acts.kubectl(*DRAIN), mend=uncordon, stacks=sysa)
+    yield _node("node-cut", "cut", "heal", acts.WORKER, stacks=sysa)
+    yield _node("node-pause", "pause", "unpause", acts.WORKER, stacks=sysa)
+    yield _node("zone-cut", "cut", "heal", acts.WORKER, acts.WORKER2, stacks=("sysa", "sysb"))
+    yield Fault(name="api-restart", cause=acts.kill_api)
+    yield Fault(name="control-plane-kill", cause=acts.kill_control_plane)
+    yield _node("node-kill", "kill", "start", acts.WORKER, stacks=sysa)
+    yield _leader_node_kill()
+
+
 def every() -> dict[str, Fault]:
     """One of each class, in an order in which the long ones come last."""
-    sysa, uncordon = ("sysa",), acts.kubectl("uncordon", acts.WORKER)
-    stop, go = acts.signal("sysa", number="SIGSTOP"), acts.signal("sysa", number="SIGCONT")
-    unready, ready = acts.signal("sysa", number="SIGUSR1"), acts.signal("sysa", number="SIGUSR2")
-    all_stop, all_go = acts.signal(*HOMES, number="SIGSTOP"), acts.signal(*HOMES, number="SIGCONT")
-    proxies = acts.kubectl("-n", "kube-system", "delete", "pods", "-l=k8s-app=kube-proxy", "--wait")
-    found = [
-        Fault(name="container-kill", cause=acts.signal("sysa", number="SIGKILL"), stacks=sysa),
-        Fault(
-            name="pod-delete",
-            cause=acts.delete_pod,
-            stacks=sysa,
-        ),
-        Fault(name="process-hang", cause=stop, mend=go, stacks=sysa, lasts_s=None),
-        Fault(name="readiness-failure", cause=unready, mend=ready, stacks=sysa, lasts_s=None),
-        Fault(
-            name="operator-kill",
-            cause=acts.kill_leader,
-            lasts_s=8.0,
-        ),
-        _frozen(),
-        Fault(name="hand-edit", cause=acts.edit_by_hand, lasts_s=2.0),
-        Fault(name="kube-proxy-restart", cause=proxies, lasts_s=6.0),
-        Fault(name="mass-failure", cause=all_stop, mend=all_go, stacks=tuple(HOMES), lasts_s=4.0),
-        Fault(name="mass-silence", cause=acts.deafen, mend=acts.undeafen, lasts_s=8.0),
-        Fault(
-            name="kubelet-stop",
-            cause=lambda world: world.nodes.service(acts.WORKER, "stop"),
-            mend=lambda world: world.nodes.service(acts.WORKER, "start"),
-            lasts_s=10.0,
-        ),
-        Fault(name="rolling-update", cause=acts.roll, stacks=tuple(HOMES)),
-        Fault(
-            name="drain",
-            cause=acts.kubectl(*DRAIN),
-            mend=uncordon,
-            stacks=sysa,
-        ),
-        _node("node-cut", "cut", "heal", acts.WORKER, stacks=sysa),
-        _node("node-pause", "pause", "unpause", acts.WORKER, stacks=sysa),
-        _node("zone-cut", "cut", "heal", acts.WORKER, acts.WORKER2, stacks=("sysa", "sysb")),
-        Fault(name="api-restart", cause=acts.kill_api),
-        Fault(name="control-plane-kill", cause=acts.kill_control_plane),
-        _node("node-kill", "kill", "start", acts.WORKER, stacks=sysa),
-        _leader_node_kill(),
-    ]
-    return {one.name: one for one in found}
+    kinds = (_of_a_stack(), _of_what_directs(), _of_all_stacks(), _of_nodes())
+    return {one.name: one for kind in kinds for one in kind}
 
 
 SMOKE = (

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tests.chaos.live.api import Api, Raw
 from tests.chaos.live.recording import History
 
-Project = Callable[[Raw, bool], "Raw | None"]
+Project = Callable[[Raw], "Raw | None"]
 GROUP = "sysplex.dev"
 
 
@@ -74,7 +74,7 @@ class Watcher(threading.Thread):
                         self._see(raw)
 
     def _see(self, raw: Raw) -> None:
-        shown = self._project(raw, False)
+        shown = self._project(raw)
         uid = raw["metadata"]["uid"]
         if shown is not None and self._shown.get(uid) != shown:
             self._shown[uid] = shown
@@ -87,7 +87,7 @@ class Watcher(threading.Thread):
             self._history.say(self.kind, **{**shown, "gone": True})
 
 
-def record(raw: Raw, _gone: bool) -> Raw | None:
+def record(raw: Raw) -> Raw | None:
     """An EndpointSlice that is a record, else None."""
     meta = raw["metadata"]
     notes = meta.get("annotations") or {}
@@ -110,7 +110,7 @@ def record(raw: Raw, _gone: bool) -> Raw | None:
     }
 
 
-def pod(raw: Raw, _gone: bool) -> Raw:
+def pod(raw: Raw) -> Raw:
     meta, status = raw["metadata"], raw.get("status") or {}
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     return {
@@ -124,7 +124,7 @@ def pod(raw: Raw, _gone: bool) -> Raw:
     }
 
 
-def node(raw: Raw, _gone: bool) -> Raw:
+def node(raw: Raw) -> Raw:
     conditions = {one["type"]: one["status"] for one in raw["status"].get("conditions") or ()}
     taints = [one["key"] for one in raw["spec"].get("taints") or ()]
     return {
@@ -134,7 +134,7 @@ def node(raw: Raw, _gone: bool) -> Raw:
     }
 
 
-def lease(raw: Raw, _gone: bool) -> Raw:
+def lease(raw: Raw) -> Raw:
     spec = raw.get("spec") or {}
     return {
         "holder": spec.get("holderIdentity", ""),
