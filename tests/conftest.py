@@ -8,7 +8,10 @@ import signal
 from typing import Any
 
 import pytest
-from tests.waiting import eventually
+
+pytest.register_assert_rewrite("tests.waiting")
+
+from tests.waiting import eventually  # noqa: E402
 
 # Whoever starts us in the background makes us ignore Ctrl-C, and our children would inherit that:
 # what is tested about Ctrl-C would never be heard.

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.cluster.world")
+# What asserts and is no test module. The folders' own here, too: each is imported soon after.
+ASSERTING = ("history", "seen", "world", "codec.wire", "policies.writing", "faults.theatre")
+pytest.register_assert_rewrite(*(f"tests.cluster.{name}" for name in ASSERTING))
 
-from tests.cluster.operatorprocess import OperatorProcess  # noqa: E402
+from tests.cluster.background import Background, connected  # noqa: E402
+from tests.cluster.faultproxy import FaultProxy  # noqa: E402
+from tests.cluster.operatorprocess import OperatorProcess, operating  # noqa: E402
 from tests.cluster.plane import Api, Plane, tool  # noqa: E402
-from tests.cluster.world import (  # noqa: E402, F401 - fixtures for every test here
-    background,
-    module_operator,
-    proxy,
-    shared_operator,
-    stage_client,
-    town,
-    world,
-)
+from tests.cluster.seen import said  # noqa: E402
+from tests.cluster.world import World, staged  # noqa: E402
+from tests.waiting import becomes  # noqa: E402
+
+from vipa.k8s.client import Client  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +87,61 @@ def operator(controlplane: Plane) -> Iterator[OperatorProcess]:
         yield process
     finally:
         process.end()
+
+
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    found = Background()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def stage_client(controlplane: Plane, background: Background) -> Iterator[Client]:
+    client = background.run(connected(controlplane.kubeconfig))
+    yield client
+    background.run(client.close())
+
+
+@pytest.fixture
+def world(api: Api, background: Background, stage_client: Client) -> Iterator[World]:
+    with staged(api, background, stage_client) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def module_operator(controlplane: Plane) -> Iterator[OperatorProcess]:
+    allowed = ("198.51.100.0/24", "2001:db8::/32", "10.0.0.0/16")
+    flags = [part for cidr in allowed for part in ("--allowed-cidr", cidr)]
+    with operating(controlplane.operator_kubeconfig, *flags) as found:
+        yield found
+
+
+@pytest.fixture
+def shared_operator(module_operator: OperatorProcess) -> OperatorProcess:
+    """One for all tests of a module; whoever ended it leaves it to the next one to start it."""
+    if not module_operator.running:
+        module_operator.start()
+    return module_operator
+
+
+@pytest.fixture
+def town(world: World) -> Iterator[World]:
+    """sysa, sysb, and a bystander on sysx, of whose record nothing is so much as touched
+    but by a new leader's term."""
+    world.plex("sysa", "sysb", "sysx")
+    world.vipa("bystander", primary="sysx", backups=None)
+    becomes(lambda: world.owner("bystander"), ("sysx", 1))
+    becomes(lambda: world.status("bystander").get("state"), "Active")
+    world.service("bystander")
+    before = said(world.record("bystander"))
+    yield world
+    assert said(world.record("bystander")) == before
+
+
+@pytest.fixture
+def proxy(controlplane: Plane, background: Background) -> Iterator[FaultProxy]:
+    found = FaultProxy(controlplane.operator_kubeconfig)
+    background.run(found.open())
+    yield found
+    background.run(found.close())

@@ -8,6 +8,8 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.forked import Forked, new_log
@@ -118,3 +120,15 @@ class OperatorProcess:
         code = self._process.wait(15)
         self._process = None
         return code
+
+
+@contextmanager
+def operating(kubeconfig: str, *flags: str) -> Iterator[OperatorProcess]:
+    """An operator, ready, ended in the end if it still runs."""
+    process = OperatorProcess(kubeconfig, *flags)
+    process.start()
+    try:
+        yield process
+    finally:
+        if process.running:
+            process.end()

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.cluster.background import Background
 from tests.cluster.faultproxy import FaultProxy
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api
-from tests.cluster.world import Background, eventually
+from tests.waiting import eventually
 
 from vipa.k8s.leases import NAMESPACE, Place
 

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.cluster.background import Background
 from tests.cluster.plane import Api
-from tests.cluster.world import (
-    Background,
-    Object,
-    World,
-    becomes,
-    eventually,
-    staged,
-    stays,
-)
+from tests.cluster.world import Object, World, staged
+from tests.waiting import becomes, eventually, stays
 
 from vipa.k8s import names
 from vipa.k8s.client import Client

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api
-from tests.cluster.world import Object, World, becomes
+from tests.cluster.world import Object, World
+from tests.waiting import becomes
 
 from vipa.k8s import names
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from tests.cluster import charted
+from tests.cluster.background import Background, connected
 from tests.cluster.charted import NAMESPACE, RELEASE, Helm, exists
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.plane import Api, Plane, tool
-from tests.cluster.world import Background, World, _client, becomes, eventually, staged
+from tests.cluster.world import World, staged
+from tests.waiting import becomes, eventually
 
 from vipa.k8s import names
 from vipa.k8s.client import Client
@@ -54,7 +56,7 @@ def api(plane: Plane) -> Api:
 
 @pytest.fixture(scope="module")
 def stage_client(plane: Plane, background: Background) -> Iterator[Client]:
-    client = background.run(_client(plane.kubeconfig))
+    client = background.run(connected(plane.kubeconfig))
     yield client
     background.run(client.close())
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api, Plane
-from tests.cluster.world import World, becomes, eventually
+from tests.cluster.world import World
+from tests.waiting import becomes, eventually
 
 from vipa.k8s import names
 

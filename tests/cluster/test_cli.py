@@ -17,7 +17,8 @@ import pytest
 import yaml
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Plane
-from tests.cluster.world import World, becomes, eventually
+from tests.cluster.world import World
+from tests.waiting import becomes, eventually
 
 
 class Cli:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.cluster.background import Background
 from tests.cluster.faultproxy import FaultProxy
-from tests.cluster.operatorprocess import OperatorProcess
+from tests.cluster.operatorprocess import OperatorProcess, operating
 from tests.cluster.plane import Plane
-from tests.cluster.world import Background, World, becomes, eventually, operating, stays
+from tests.cluster.world import World
+from tests.waiting import becomes, eventually, stays
 
 from vipa.rehearsal.standin import VARIABLE, Standin
 

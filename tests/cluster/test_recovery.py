@@ -13,10 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.cluster.background import Background
 from tests.cluster.faultproxy import FaultProxy, reset
 from tests.cluster.operatorprocess import OperatorProcess, free_port
 from tests.cluster.plane import CLONE, Api, Plane
-from tests.cluster.world import Background, World, becomes, eventually, staged, stays
+from tests.cluster.world import World, staged
+from tests.waiting import becomes, eventually, stays
 
 from vipa.k8s.client import Client
 

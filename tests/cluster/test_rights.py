@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.cluster import audited, charted
 from tests.cluster.audited import Right
+from tests.cluster.background import Background, connected
 from tests.cluster.charted import NAMESPACE, Helm
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api, Plane, tool
-from tests.cluster.world import Background, World, _client, becomes, eventually, staged
+from tests.cluster.world import World, staged
+from tests.waiting import becomes, eventually
 
 from vipa.k8s import names
 from vipa.k8s.client import Client
@@ -74,7 +76,7 @@ def account(plane: Plane) -> Api:
 
 @pytest.fixture(scope="module")
 def stage_client(plane: Plane, background: Background) -> Iterator[Client]:
-    client = background.run(_client(plane.kubeconfig))
+    client = background.run(connected(plane.kubeconfig))
     yield client
     background.run(client.close())
 
@@ -211,7 +213,9 @@ def test_operator_cannot_touch_services_of_others(account: Api, api: Api, method
     path = "/api/v1/namespaces/default/services"
     foreign = {"metadata": {"name": "foreign"}, "spec": {"ports": [{"port": 80}]}}
     api.request("POST", path, foreign)
-    change = {"metadata": {"name": "another"}, "spec": {"ports": [{"port": 81}]}}
+    # It says of itself that it is a VIPA's, and names none as its owner.
+    claim = {"labels": {names.VIPA: "web"}, "annotations": {names.APPLIED: "x"}}
+    change = {"metadata": {"name": "another", **claim}, "spec": {"ports": [{"port": 81}]}}
 
     def denied() -> bool:
         target = path if method == "POST" else f"{path}/foreign"

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.cluster.background import Background
 from tests.cluster.faultproxy import Deed, answer, delayed, half_open, hang, reset, slow
 from tests.cluster.plane import Api, Plane
 from tests.cluster.replicas import LEASE, Pair, lease, pair, seconds_until
-from tests.cluster.world import Background, World, becomes, eventually, stays
+from tests.cluster.world import World
+from tests.waiting import becomes, eventually, stays
 
 from vipa.core.forms import seconds
 from vipa.k8s import names

@@ -15,10 +15,12 @@ from tests.cluster.policies.writing import (
     Api,
     AsUser,
     Object,
+    Owning,
     Written,
     record,
     references,
     slices,
+    vipa_of,
 )
 from tests.waiting import eventually
 
@@ -73,29 +75,37 @@ def policies_in_force(foreigner: Api, namespace: str) -> None:
     eventually(refused, within_s=30)
 
 
-@pytest.fixture(scope="session")
-def vipa_uid(api: Api, namespace: str) -> str:
-    """Of a VIPA that is there."""
+@pytest.fixture
+def owning(api: Api, namespace: str) -> Iterator[Owning]:
+    """Makes a VIPA; references to it."""
     path = f"/apis/{API_VERSION}/namespaces/{namespace}/vipas"
-    body: Object = {"apiVersion": API_VERSION, "kind": "VIPA", "metadata": {"name": "web"}}
-    body["spec"] = {"sysplex": "plex1", "address": "203.0.113.1"}
-    status, made = api.request("POST", path, body)
-    assert status == 201, made
-    return str(made["metadata"]["uid"])
+    made: list[str] = []
+
+    def own(vipa: str) -> list[Object]:
+        body: Object = {"apiVersion": API_VERSION, "kind": "VIPA", "metadata": {"name": vipa}}
+        body["spec"] = {"sysplex": "plex1", "address": "203.0.113.1"}
+        status, found = api.request("POST", path, body)
+        assert status == 201, found
+        made.append(vipa)
+        return references(vipa, found["metadata"]["uid"])
+
+    yield own
+    for vipa in made:
+        api.request("DELETE", f"{path}/{vipa}")
 
 
 @pytest.fixture
-def written(api: Api, namespace: str, vipa_uid: str) -> Iterator[Written]:
+def written(api: Api, namespace: str, owning: Owning) -> Iterator[Written]:
     """Writes a record as administrator and takes it away afterwards."""
     names: list[str] = []
 
     def write(**fields: Any) -> Object:
-        fields.setdefault("name", f"web-{secrets.token_hex(4)}-owner")
+        name = fields.setdefault("name", f"web-{secrets.token_hex(4)}-owner")
         new = record(**fields)
-        new["metadata"]["ownerReferences"] = references(vipa_uid)
+        new["metadata"]["ownerReferences"] = owning(vipa_of(name))
         status, body = api.request("POST", slices(namespace), new)
         assert status == 201, body
-        names.append(fields["name"])
+        names.append(name)
         return body
 
     yield write

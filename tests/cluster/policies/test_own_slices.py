@@ -10,6 +10,7 @@ from tests.cluster.policies.writing import (
     MANAGED_BY,
     Api,
     Object,
+    Owning,
     Written,
     accepted,
     record,
@@ -19,12 +20,18 @@ from tests.cluster.policies.writing import (
 )
 from tests.waiting import eventually
 
+NAMESPACE = [{"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": "u2"}]
 NOT_OURS = {
     "without its label": {"labels": {MANAGED_BY: None}},
     "as somebody else's": {"labels": {MANAGED_BY: "endpointslice-controller.k8s.io"}},
     "without a VIPA": {"ownerReferences": None},
     "without the VIPA's label": {"labels": {"sysplex.dev/vipa": None}},
     "of another VIPA": {"labels": {"sysplex.dev/vipa": "other"}},
+    # The garbage collector would leave these.
+    "with a second owner": {"ownerReferences": [*references("web"), *NAMESPACE]},
+    "of a kind that nobody serves": {
+        "ownerReferences": [{**references("web")[0], "apiVersion": "sysplex.dev/v0"}]
+    },
 }
 
 
@@ -44,12 +51,14 @@ def test_operator_creates_no_slice(operator_api: Api, namespace: str, what: str)
     refused(answer, "own-slices.sysplex.dev")
 
 
+@pytest.mark.parametrize("name", ["webshop-owner", "web-a-owner", "web"])
 def test_operator_creates_no_slice_with_the_name_of_another_vipas(
-    operator_api: Api, namespace: str
+    operator_api: Api, namespace: str, name: str
 ) -> None:
-    new = record(name="webshop-owner")
+    of_web = {"labels": {"sysplex.dev/vipa": "web"}, "ownerReferences": references("web")}
+    new = changed(record(name=name), of_web)
     answer = operator_api.request("POST", f"{slices(namespace)}?dryRun=All", new)
-    refused(answer, "a name that begins with the name of the VIPA")
+    refused(answer, "is named after it")
 
 
 @pytest.mark.parametrize("what", NOT_OURS)
@@ -63,11 +72,12 @@ def test_operator_makes_no_slice_of_its_own_somebody_elses(
 
 @pytest.mark.parametrize("manager", ["", "endpointslice-controller.k8s.io"])
 def test_operator_takes_over_no_slice_of_somebody_else(
-    api: Api, operator_api: Api, namespace: str, vipa_uid: str, manager: str
+    api: Api, operator_api: Api, namespace: str, owning: Owning, manager: str
 ) -> None:
     """Nor does one become ours by the write itself."""
-    ours = record(name=f"web-{secrets.token_hex(4)}", epoch=None, term=None)
-    theirs = {"labels": {MANAGED_BY: manager or None}, "ownerReferences": references(vipa_uid)}
+    vipa = f"web-{secrets.token_hex(4)}"
+    ours = record(name=f"{vipa}-targets", epoch=None, term=None)
+    theirs = {"labels": {MANAGED_BY: manager or None}, "ownerReferences": owning(vipa)}
     foreign = changed(ours, theirs)
     status, made = api.request("POST", slices(namespace), foreign)
     assert status == 201, made

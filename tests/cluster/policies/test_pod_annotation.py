@@ -6,13 +6,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.policies.writing import (
-    MERGE,
-    Api,
-    Object,
-    accepted,
-    refused,
-)
+from tests.cluster.policies.writing import MERGE, Api, Object, accepted, refused
 
 
 @pytest.fixture

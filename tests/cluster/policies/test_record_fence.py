@@ -1,8 +1,7 @@
-"""The admission policies on a real API server: the record keeps its invariants whoever writes.
+"""The record keeps its invariants whoever writes it: the last line behind the operator's own order.
 
-The policies are the last line behind the operator's own order of writes. Each test writes as
-somebody: the operator's ServiceAccount by its own token (as administrator, RBAC would not count),
-an administrator, or an account that RBAC lets write every slice and that the policy must stop.
+As the operator, by the token of its ServiceAccount (as administrator RBAC would not count), and as
+an administrator.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ def test_removed_annotations(writer: Api, written: Written) -> None:
 
 
 def test_removed_epoch_of_a_record_of_another_name(writer: Api, written: Written) -> None:
-    old = written(name=f"web-{secrets.token_hex(4)}")
+    old = written(name=f"web-{secrets.token_hex(4)}-mine")
     refused(put(writer, old, epoch=None), "needs the annotation sysplex.dev/epoch")
 
 

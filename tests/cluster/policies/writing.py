@@ -8,6 +8,7 @@ from typing import Any, Protocol
 Object = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
 Written = Callable[..., Object]
+Owning = Callable[[str], list[Object]]
 
 MERGE = "application/merge-patch+json"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -36,9 +37,14 @@ def slices(namespace: str) -> str:
     return f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
 
 
-def references(uid: str) -> list[Object]:
-    """To the VIPA web. Of one that is not there the garbage collector takes the slice away."""
-    return [{"apiVersion": API_VERSION, "kind": "VIPA", "name": "web", "uid": uid}]
+def references(vipa: str, uid: str = "uid-of-nobody") -> list[Object]:
+    """Of a slice to its VIPA. If that is not there the garbage collector takes the slice away."""
+    return [{"apiVersion": API_VERSION, "kind": "VIPA", "name": vipa, "uid": uid}]
+
+
+def vipa_of(name: str) -> str:
+    """The VIPA that a slice is named after."""
+    return name.rpartition("-")[0] or name
 
 
 def record(
@@ -61,9 +67,9 @@ def record(
         "kind": "EndpointSlice",
         "metadata": {
             "name": name,
-            "labels": {MANAGED_BY: "vipa.sysplex.dev", "sysplex.dev/vipa": "web"},
+            "labels": {MANAGED_BY: "vipa.sysplex.dev", "sysplex.dev/vipa": vipa_of(name)},
             "annotations": annotations,
-            "ownerReferences": references("uid-of-web"),
+            "ownerReferences": references(vipa_of(name)),
         },
         "addressType": "IPv4",
         "endpoints": endpoints,
