@@ -15,7 +15,8 @@ from vipa.core import actions as act
 from vipa.core.record import Record
 from vipa.k8s.client import ApiError
 from vipa.shell.elector import NONE, Mandate
-from vipa.shell.executor import NO_MANDATE, RECORDS_IN_FLIGHT, Executor, Outcome
+from vipa.shell.executor import NO_MANDATE, Executor, Outcome
+from vipa.shell.queue import RECORDS_IN_FLIGHT
 
 
 class Wire:

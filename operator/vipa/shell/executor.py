@@ -10,11 +10,9 @@ stale, and planned again after a pause. Whatever did arrive is what the next pla
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vipa.core import actions as act
@@ -22,27 +20,16 @@ from vipa.core.cluster import Key
 from vipa.k8s import encode, names
 from vipa.k8s.client import ApiError, Client
 from vipa.shell.elector import Mandate
+from vipa.shell.queue import Job, Queue, Target, target
 
 log = logging.getLogger(__name__)
 
-# Measured on two cores: writes a second rise up to about 32 in flight and fall again after 64.
-RECORDS_IN_FLIGHT = 64
-OTHERS_IN_FLIGHT = 16
 RECORD_DEADLINE_S = 5.0
 # The object is gone, is newer, or (422, a uid that does not fit) is another one of the name.
 STALE = (404, 409, 422)
 PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 NO_MANDATE = "NoMandate"
-
-Target = tuple[str, Key]
-
-
-def target(action: act.Action) -> Target:
-    """The object that an action writes; a VIPA's record and status are two."""
-    if isinstance(action, act.Emit):
-        return "Event", Key(action.key.namespace, action.name)
-    return type(action).__name__.removeprefix("Write").removeprefix("Delete"), action.key
 
 
 class Outcome(NamedTuple):
@@ -52,19 +39,6 @@ class Outcome(NamedTuple):
     seconds: float
     error: ApiError | None
     again: bool
-
-
-@dataclass(order=True)
-class Job:
-    """`term`: under which it was queued. `void`: replaced before it was begun."""
-
-    stage: int
-    upkeep: bool
-    number: int
-    action: act.Action = field(compare=False)
-    seen_at: float = field(compare=False)
-    term: int = field(compare=False)
-    void: bool = field(compare=False, default=False)
 
 
 class TermOver(Exception):
@@ -87,17 +61,10 @@ class Executor:
         self._absorb = absorb
         self._reread = reread
         self._done = done
-        self._queue: list[Job] = []
-        self._number = 0
-        self._records = 0
-        self._calm = asyncio.Event()
-        self._calm.set()
-        self._busy: set[Target] = set()
-        self._again: set[Target] = set()
+        self._queue = Queue()
         self._failures: dict[Target, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pauses: dict[Target, tuple[asyncio.TimerHandle, act.Action]] = {}
-        self._upkeep: dict[Target, Job] = {}
         self._term = 0
 
     def lead(self, term: int) -> None:
@@ -108,62 +75,39 @@ class Executor:
     def follow(self) -> None:
         """Take no more work, and drop what has not been begun."""
         self._term = 0
-        queue, self._queue = self._queue, []
-        for job in queue:
-            if not job.void:
-                self._release(job.action)
+        self._queue.drop()
         pauses, self._pauses = self._pauses, {}
         for handle, action in pauses.values():
             handle.cancel()
-            self._release(action)
-        self._upkeep.clear()
+            self._queue.release(action)
         self._failures.clear()
 
     def writing_record(self, vipa: Key) -> bool:
-        """Whether a decision about its record is under way. A term that is only to be brought up
-        to date, and has not been begun, keeps no decision waiting."""
-        place = ("Record", vipa)
-        return place in self._busy and place not in self._upkeep
+        """Whether a decision about its record is under way."""
+        return self._queue.deciding(("Record", vipa))
 
     async def settled(self, at_most_s: float) -> None:
         """Return when no record is under way or waits, or after this time."""
         try:
             async with asyncio.timeout(at_most_s):
-                await self._calm.wait()
+                await self._queue.calm.wait()
         except TimeoutError:
             return
 
     @property
     def idle(self) -> bool:
-        return not self._busy
+        return self._queue.idle
 
     def submit(self, action: act.Action, seen_at: float) -> bool:
         """Queue an action. False: we do not lead, or its object is being written and will be
         planned again when that is done."""
-        place = target(action)
-        if not self._term:
+        if not self._term or not self._queue.put(action, seen_at, self._term):
             return False
-        if (waiting := self._upkeep.pop(place, None)) is not None:
-            waiting.void = True
-            self._release(waiting.action)
-        if place in self._busy:
-            self._again.add(place)
-            return False
-        self._busy.add(place)
-        self._number += 1
-        if action.stage == 0:
-            self._records += 1
-            self._calm.clear()
-        upkeep = isinstance(action, act.WriteRecord) and action.reason == act.TERM
-        job = Job(action.stage, upkeep, self._number, action, seen_at, self._term)
-        if upkeep:
-            self._upkeep[place] = job
-        heapq.heappush(self._queue, job)
         self._start()
         return True
 
     async def stop(self) -> None:
-        self._queue.clear()
+        self._queue.drop()
         for handle, _ in self._pauses.values():
             handle.cancel()
         for task in self._tasks:
@@ -171,15 +115,7 @@ class Executor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self) -> None:
-        while self._queue:
-            first = self._queue[0]
-            limit = RECORDS_IN_FLIGHT if first.stage == 0 else OTHERS_IN_FLIGHT
-            if len(self._tasks) >= limit:
-                return
-            job = heapq.heappop(self._queue)
-            if job.void:
-                continue
-            self._upkeep.pop(target(job.action), None)
+        while (job := self._queue.take(len(self._tasks))) is not None:
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -196,7 +132,7 @@ class Executor:
             error = await self._write(job)
         except TermOver:
             error = ApiError(0, NO_MANDATE, "the term is over", {})
-            self._done(Outcome(action, 0.0, error, self._release(action)))
+            self._done(Outcome(action, 0.0, error, self._queue.release(action)))
             return
         seconds = time.perf_counter() - job.seen_at
         if error is None:
@@ -211,20 +147,8 @@ class Executor:
 
     def _finish(self, action: act.Action, seconds: float, error: ApiError | None) -> None:
         self._pauses.pop(target(action), None)
-        again = self._release(action)
+        again = self._queue.release(action)
         self._done(Outcome(action, seconds, error, again))
-
-    def _release(self, action: act.Action) -> bool:
-        """Its object is free again. Whether it was asked for meanwhile."""
-        place = target(action)
-        again = place in self._again
-        self._again.discard(place)
-        self._busy.discard(place)
-        if action.stage == 0:
-            self._records -= 1
-            if not self._records:
-                self._calm.set()
-        return again
 
     def _until(self, job: Job) -> float:
         """Until when a request of this job may be begun and waited for. Raises TermOver."""
