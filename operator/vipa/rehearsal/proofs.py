@@ -57,7 +57,7 @@ def broken(
     """
     so_far = _begin(snapshot, plan, said)
     whole = _end(so_far, plan)
-    unknowable = _lost_stacks(snapshot) or _within_a_second(plan.after)
+    unknowable = _lost_stacks(snapshot) or _within_a_second(snapshot, plan.after)
     for cut in range(len(plan.actions)):
         done = described(plan.actions[cut - 1]) if cut else "nothing"
         for fresh in (False, True):
@@ -152,10 +152,11 @@ def _lost_stacks(snapshot: Snapshot) -> bool:
     )
 
 
-def _within_a_second(after: Snapshot) -> bool:
-    """Whether some stack waits to join: the API tells since when by whole seconds, so that a fresh
-    operator may let it in up to a second earlier."""
-    return any(one.phase is Phase.JOINING for one in after.memory.verdicts.values())
+def _within_a_second(*moments: Snapshot) -> bool:
+    """Whether some stack waits to join, or did until now: the API tells since when in whole seconds
+    only, so that a fresh operator may let it in up to a second earlier or later."""
+    verdicts = (one for seen in moments for one in seen.memory.verdicts.values())
+    return any(one.phase is Phase.JOINING for one in verdicts)
 
 
 def _untold(snapshot: Snapshot, world: Inventory) -> bool:
