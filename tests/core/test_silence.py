@@ -208,3 +208,17 @@ def test_fresh_operator_takes_a_dead_node_for_dead_whatever_was_held() -> None:
     assert found.record().owner == "sysa"
     found.wait(2)
     assert found.record().owner == "sysd"
+
+
+def test_silence_of_a_stack_begins_with_that_of_its_last_pod() -> None:
+    """A pod of sysa has been silent for long. When the other one and sysb fall silent together, and
+    nobody has answered since, sysb is no witness: it answered long after the first pod, but never
+    after the second."""
+    found = watched(vipa(backups=(Rank("sysb", 1),)), stacks=2)
+    found.put(pod("sysa", "nb", "10.1.0.9", name="sysa-2"))
+    found.wait(2)
+    found.deaf = {"sysa-2"}
+    found.wait(20)
+    found.deaf = {"sysa-2", "sysa", "sysb"}
+    found.wait(5)
+    assert (found.record().owner, found.held) == ("sysa", "NoWitness")

@@ -14,6 +14,7 @@ from vipa.core.cluster import Key, Pod
 from vipa.core.doubt import Doubt, Silent
 from vipa.core.inventory import NOTHING
 from vipa.core.judgement import Judgement
+from vipa.core.probing import Tally
 from vipa.core.resources import Monitor, OnUnresponsive, Sysplex
 from vipa.core.snapshot import Holding, SilentOwners, Snapshot
 
@@ -116,11 +117,11 @@ def _testifies(snapshot: Snapshot, witness: Pod, silent: Sequence[Pod], asking: 
     answers again: what kept all from being heard is over, and they may not have been asked since.
     """
     rows = [t for pod in silent if (t := snapshot.memory.tallies.get(pod.uid)) is not None]
-    first = min((t.missed for t in rows if t.missed is not None), default=None)
-    if first is None or not has_answered_since(snapshot, witness, first):
+    began = _last_missed(rows)
+    if began is None or not has_answered_since(snapshot, witness, began):
         return False
     lapse = snapshot.memory.tallies[witness.uid].lapse
-    if lapse is None or lapse.over <= first:
+    if lapse is None or lapse.over <= began:
         return True
     return doubt.row_since(snapshot, silent, lapse.over, asking)
 
@@ -134,8 +135,8 @@ def _unwitnessed(
     for key in owners:
         others = (verdict(other) for other in group if other != key)
         active = [found.serving for found in others if found.active and found.serving]
-        first = first_missed(snapshot, key)
-        seen = [has_answered_since(snapshot, pod, first) for pod in active]
+        began = silent_since(snapshot, key)
+        seen = [has_answered_since(snapshot, pod, began) for pod in active]
         waiting = waiting or not all(seen)
         if active and not any(seen):
             unseen.add(key)
@@ -157,11 +158,16 @@ def _silent_owners(snapshot: Snapshot, plex: Sysplex, stacks: Iterable[Key]) -> 
     }
 
 
-def first_missed(snapshot: Snapshot, stack: Key) -> float | None:
-    """When the first unanswered probe of the present silence of a stack started."""
-    found = [snapshot.memory.tallies.get(pod.uid) for pod in snapshot.world.members(stack)]
-    missed = [t.missed for t in found if t is not None and t.missed is not None]
-    return min(missed, default=None)
+def silent_since(snapshot: Snapshot, stack: Key) -> float | None:
+    """When the present silence of a stack began: with the first unanswered probe of the last of its
+    pods. As long as another one answered, the stack did."""
+    world, tallies = snapshot.world, snapshot.memory.tallies
+    well = [pod for pod in world.members(stack) if health.facts(pod, world.nodes).eligible]
+    return _last_missed([tally for pod in well if (tally := tallies.get(pod.uid)) is not None])
+
+
+def _last_missed(rows: Iterable[Tally]) -> float | None:
+    return max((row.missed for row in rows if row.missed is not None), default=None)
 
 
 def has_answered_since(snapshot: Snapshot, pod: Pod, moment: float | None) -> bool:

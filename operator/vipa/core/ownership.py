@@ -155,7 +155,7 @@ def _without_witness(
     if monitor.silence(snapshot, pod) is None:
         return None  # nobody asks, or it is expelled and answers again: then nobody is deaf
     owner = Key(ask.vipa.key.namespace, record.owner)
-    if guard.has_answered_since(snapshot, head.pod, guard.first_missed(snapshot, owner)):
+    if guard.has_answered_since(snapshot, head.pod, guard.silent_since(snapshot, owner)):
         return None
     address = candidate.address_of(ask.vipa, pod)
     cause = None if address == record.ip else Cause.POD_REPLACED
