@@ -14,7 +14,7 @@ from tests.cluster.background import Background, connected
 from tests.cluster.charted import NAMESPACE, Helm
 from tests.cluster.operatorprocess import OperatorProcess
 from tests.cluster.plane import Api, Plane, tool
-from tests.cluster.world import World, staged
+from tests.cluster.world import World
 from tests.waiting import becomes, eventually
 
 from vipa.k8s import names
@@ -79,12 +79,6 @@ def stage_client(plane: Plane, background: Background) -> Iterator[Client]:
     client = background.run(connected(plane.kubeconfig))
     yield client
     background.run(client.close())
-
-
-@pytest.fixture
-def world(api: Api, background: Background, stage_client: Client) -> Iterator[World]:
-    with staged(api, background, stage_client, "rights") as found:
-        yield found
 
 
 @pytest.fixture
